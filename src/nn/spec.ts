@@ -17,6 +17,8 @@ export type RopeScaling =
       readonly betaSlow: number
       /** Multiplies cos and sin; derived from `factor` where the configuration does not give it. */
       readonly attentionFactor: number
+      /** Rounds the bounds of the ramp between the two regimes outwards, to whole dimensions. */
+      readonly truncate: boolean
     }
 
 export interface RopeSpec {

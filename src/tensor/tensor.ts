@@ -15,7 +15,10 @@ export function elementCount(shape: readonly number[]): number {
 /** Wraps `data` without copying. Throws code `shape` when its length is not the product of `shape`. */
 export function tensor<D extends DType>(dtype: D, shape: readonly number[], data: TypedArrays[D]): Tensor<D> {
   if (data.length !== elementCount(shape))
-    throw new PacelineError('shape', `a ${dtype} tensor of shape [${shape}] needs ${elementCount(shape)} elements, got ${data.length}`)
+    throw new PacelineError(
+      'shape',
+      `a ${dtype} tensor of shape [${shape}] needs ${elementCount(shape)} elements, got ${data.length}`,
+    )
   return { dtype, shape, data }
 }
 

@@ -1,0 +1,59 @@
+import { bytesPerElement, elementCount, int4GroupCount, type TensorSource } from '../tensor/index.ts'
+import type { ModelSpec } from './spec.ts'
+import { expectedTensors, type Part } from './tensors.ts'
+
+/** How large a model is. */
+export interface CheckpointSummary {
+  /** Learned numbers by part, biases included. A tied head is the embedding table and counts as 0. */
+  readonly parameters: Readonly<Record<Part | 'total', number>>
+  /** Bytes of the model's tensors in their files. */
+  readonly storedBytes: number
+  /** Bytes of all weights in memory, by the format of the linear ones. */
+  readonly loadedBytes: Readonly<LinearBytes>
+  /** Bytes that one token adds to the cache of keys and values, in f32. */
+  readonly cacheBytesPerToken: number
+}
+
+interface LinearBytes {
+  f32: number
+  int8: number
+  int4: number
+}
+
+/**
+ * Summarises a validated checkpoint, reading no tensor data. In memory, linear weights (the head included) take the
+ * chosen format; embeddings, norms and biases stay as stored. A tied head counts: it is packed apart from the table.
+ */
+export function describeCheckpoint(spec: ModelSpec, source: TensorSource): CheckpointSummary {
+  const parameters = { embedding: 0, attention: 0, mlp: 0, norm: 0, head: 0, total: 0 }
+  const loadedBytes: LinearBytes = { f32: 0, int8: 0, int4: 0 }
+  const load = (bytes: LinearBytes) => {
+    loadedBytes.f32 += bytes.f32
+    loadedBytes.int8 += bytes.int8
+    loadedBytes.int4 += bytes.int4
+  }
+
+  let storedBytes = 0
+  for (const { name, part, dimensions } of expectedTensors(spec)) {
+    const [outputs, inputs = 0] = dimensions.map(({ size }) => size)
+    const count = elementCount(dimensions.map(({ size }) => size))
+    parameters[part] += count
+    parameters.total += count
+    const stored = count * bytesPerElement(source.infos.get(name)!.dtype!)
+    storedBytes += stored
+    const linear = dimensions.length === 2 && part !== 'embedding'
+    load(linear ? linearBytes(outputs, inputs) : { f32: stored, int8: stored, int4: stored })
+  }
+  if (spec.tiedEmbeddings) load(linearBytes(spec.vocabSize, spec.hiddenSize))
+
+  const cacheBytesPerToken = spec.layerCount * 2 * spec.kvHeadCount * spec.headDim * 4
+  return { parameters, storedBytes, loadedBytes, cacheBytesPerToken }
+}
+
+function linearBytes(outputs: number, inputs: number): LinearBytes {
+  return {
+    f32: outputs * inputs * 4,
+    int8: outputs * (inputs + 4), // an f32 scale per output
+    int4: outputs * int4GroupCount(inputs) * (64 + 2), // groups of 128 inputs, each with an f16 scale
+  }
+}

@@ -1,0 +1,84 @@
+import { PacelineError } from '../../errors.ts'
+import { createFilter, keeps } from './cutoff.ts'
+import { gumbelArgmax } from './gumbel.ts'
+import type { TokenHistory } from './history.ts'
+import { type SamplingOptions, type SamplingSettings, validateSampling } from './options.ts'
+import { adjust, adjusts } from './penalties.ts'
+
+/** The target's own next token, as a pure function of (logits, output position, history, settings). */
+export interface Sampler {
+  readonly settings: SamplingSettings
+
+  /** True when every draw is the argmax of the raw logits, so that an executor may compute it inside the graph. */
+  readonly greedy: boolean
+
+  /**
+   * The token at output `position` (0 is the first generated one) after `history`. `logits` [vocab] is not changed.
+   * Throws code `shape` for a row of another length and `runtime` for one that is not a distribution.
+   */
+  draw(logits: Float32Array, position: number, history: TokenHistory): number
+
+  /** The processed probabilities [vocab] that `draw` draws from, one-hot at temperature 0. Throws as `draw` does. */
+  distribution(logits: Float32Array, history: TokenHistory): Float32Array
+}
+
+/** Throws code `argument` when an option is out of range. */
+export function createSampler(options: SamplingOptions, vocabSize: number): Sampler {
+  const settings = validateSampling(options, vocabSize)
+  const { temperature } = settings
+  const adjusted = adjusts(settings)
+  const scratch = new Float32Array(adjusted ? vocabSize : 0)
+  const filter = createFilter(settings, vocabSize)
+
+  const process = (logits: Float32Array, history: TokenHistory): Float32Array => {
+    if (logits.length !== vocabSize)
+      throw new PacelineError('shape', `a row of logits must hold ${vocabSize} (vocabulary size), got ${logits.length}`)
+    if (!adjusted) return logits
+    scratch.set(logits)
+    adjust(scratch, settings, history)
+    return scratch
+  }
+
+  return {
+    settings,
+    greedy: temperature === 0 && !adjusted,
+
+    draw(logits, position, history) {
+      const row = process(logits, history)
+      const top = argmax(row)
+      return temperature === 0 ? top : gumbelArgmax(row, top, filter(row, row[top]), settings, position)
+    },
+
+    distribution(logits, history) {
+      const row = process(logits, history)
+      const top = argmax(row)
+      if (temperature === 0) return new Float32Array(vocabSize).fill(1, top, top + 1)
+      const cutoff = filter(row, row[top])
+      const weights = Float64Array.from(row, (logit, token) =>
+        keeps(cutoff, logit, token) ? Math.exp((logit - row[top]) / temperature) : 0,
+      )
+      const total = weights.reduce((a, b) => a + b)
+      return Float32Array.from(weights, (weight) => weight / total)
+    },
+  }
+}
+
+/** The token with the largest logit, the lowest id among equals. */
+function argmax(logits: Float32Array): number {
+  let top = 0
+  for (let token = 0; token < logits.length; token++) {
+    const logit = logits[token]
+    if (logit > logits[top]) top = token
+    else if (Number.isNaN(logit)) throw invalid(`NaN for token ${token}`)
+  }
+  if (Math.abs(logits[top]) === Infinity)
+    throw invalid(logits[top] > 0 ? `Infinity for token ${top}` : 'only -Infinity')
+  return top
+}
+
+function invalid(what: string): PacelineError {
+  return new PacelineError(
+    'runtime',
+    `the model produced invalid logits: ${what}. Check the weights for NaN or overflow, or use a wider dtype.`,
+  )
+}

@@ -1,0 +1,6 @@
+export { none, promptLookup } from './drafters.ts'
+export { generate, type LoadedModel } from './generate.ts'
+export type { Generation } from './generation.ts'
+export { type GenerateOptions, type LoadModelOptions, loadModel, type Model } from './model.ts'
+export type { LoadSettings, ModelInfo } from './protocol.ts'
+export type { FinishReason, GenerateRequest, GenerationResult, Piece, Prompt } from './request.ts'

@@ -1,0 +1,52 @@
+import type { ErrorCode } from '../errors.ts'
+import type { GenerateRequest, GenerationResult, Piece, Prompt } from './request.ts'
+
+/** Where and how a model is loaded. All of it crosses the thread boundary. */
+export interface LoadSettings {
+  /** f32, int8 or int4 weights; f32 unless given. */
+  readonly dtype?: 'f32' | 'int8' | 'int4'
+  /** Threads inside an operation; all processors unless given. */
+  readonly threads?: number
+  /** ONNX Runtime execution providers, such as `['webgpu', 'cpu']`. */
+  readonly executionProviders?: readonly string[]
+}
+
+export interface ModelInfo {
+  readonly folder: string
+  readonly architecture: string
+  readonly dtype: 'f32' | 'int8' | 'int4'
+  readonly executor: string
+  readonly parameters: number
+  readonly contextLength: number
+  readonly vocabSize: number
+  /** Bytes of the weights in memory. */
+  readonly weightBytes: number
+}
+
+/** From the application's thread to the engine's. */
+export type ToEngine =
+  | { readonly type: 'load'; readonly folder: string; readonly settings: LoadSettings }
+  | {
+      readonly type: 'generate'
+      readonly id: number
+      readonly prompt: Prompt
+      readonly request: GenerateRequest
+      /** One i32, raised to 1 to stop: a blocked thread reads no messages, but it can read this. */
+      readonly stop: SharedArrayBuffer
+    }
+  | { readonly type: 'dispose' }
+
+/** From the engine's thread to the application's. */
+export type FromEngine =
+  | { readonly type: 'progress'; readonly share: number }
+  | { readonly type: 'loaded'; readonly info: ModelInfo }
+  | { readonly type: 'pieces'; readonly id: number; readonly pieces: readonly Piece[] }
+  | { readonly type: 'finished'; readonly id: number; readonly result: GenerationResult }
+  /** Without an id: loading failed. */
+  | { readonly type: 'failed'; readonly id?: number; readonly error: SentError }
+
+export interface SentError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly stack?: string
+}

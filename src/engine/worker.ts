@@ -1,0 +1,84 @@
+import { parentPort } from 'node:worker_threads'
+import { describeCheckpoint, openCheckpoint } from '../checkpoint/index.ts'
+import { createDrafter } from '../drafters/index.ts'
+import { PacelineError } from '../errors.ts'
+import { loadTargetModel } from '../model/index.ts'
+import { onnxExecutor } from '../runtime/index.ts'
+import { generate, type LoadedModel } from './generate.ts'
+import type { FromEngine, LoadSettings, ModelInfo, SentError, ToEngine } from './protocol.ts'
+
+/*
+ * The engine's thread. Kernel calls block it, so it takes one request after another; the application's thread only
+ * receives messages and stays free.
+ */
+
+const port = parentPort!
+const send = (message: FromEngine) => port.postMessage(message)
+let loaded: LoadedModel | undefined
+let turn: Promise<void> = Promise.resolve()
+
+port.on('message', (message: ToEngine) => {
+  turn = turn.then(() => handle(message))
+})
+
+async function handle(message: ToEngine): Promise<void> {
+  const id = message.type === 'generate' ? { id: message.id } : {}
+  try {
+    if (message.type === 'load') await load(message.folder, message.settings)
+    else if (message.type === 'generate') await run(message)
+    else await dispose()
+  } catch (error) {
+    send({ type: 'failed', ...id, error: sendable(error) })
+  }
+}
+
+async function load(folder: string, { dtype = 'f32', ...options }: LoadSettings): Promise<void> {
+  const checkpoint = await openCheckpoint(folder)
+  let reported = 0
+  const model = await loadTargetModel(checkpoint.spec, checkpoint.source, {
+    executor: onnxExecutor(options),
+    dtype,
+    onProgress(share) {
+      if (share - reported < 0.01) return
+      reported = share
+      send({ type: 'progress', share })
+    },
+  })
+  loaded = { checkpoint, model }
+  const info: ModelInfo = {
+    folder,
+    dtype,
+    executor: model.executor,
+    architecture: checkpoint.spec.architecture,
+    contextLength: checkpoint.spec.contextLength,
+    vocabSize: checkpoint.spec.vocabSize,
+    parameters: describeCheckpoint(checkpoint.spec, checkpoint.source).parameters.total,
+    weightBytes: model.weightBytes,
+  }
+  send({ type: 'loaded', info })
+}
+
+async function run({ id, prompt, request, stop }: Extract<ToEngine, { type: 'generate' }>): Promise<void> {
+  const flag = new Int32Array(stop)
+  const stopSign = {
+    get aborted() {
+      return Atomics.load(flag, 0) === 1
+    },
+  }
+  const steps = generate(loaded!, createDrafter(request.drafter ?? 'none'), prompt, request, stopSign)
+  for (;;) {
+    const { done, value } = await steps.next()
+    if (done) return send({ type: 'finished', id, result: value })
+    send({ type: 'pieces', id, pieces: value })
+  }
+}
+
+async function dispose(): Promise<void> {
+  await loaded?.model.dispose()
+  port.close()
+}
+
+function sendable(error: unknown): SentError {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error))
+  return { code: PacelineError.isInstance(error) ? error.code : 'runtime', message, ...(stack && { stack }) }
+}

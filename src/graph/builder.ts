@@ -1,0 +1,109 @@
+import { PacelineError } from '../errors.ts'
+import type { DType } from '../tensor/index.ts'
+import { type ShapeRule, shapeRules } from './shapes.ts'
+import type { CacheSpec, Graph, Input, Node, Operations, OpName, Precision, Shape, Value, Weight } from './types.ts'
+
+/** Writes a graph one operation at a time; shapes are checked as it grows. */
+export class GraphBuilder {
+  readonly #inputs: Input[] = []
+  readonly #weights: Weight[] = []
+  readonly #caches: CacheSpec[] = []
+  readonly #nodes: Node[] = []
+  readonly #outputs = new Map<string, Value>()
+  #nextId = 0
+
+  input(name: string, dtype: DType, shape: Shape): Input {
+    const input = { id: this.#nextId++, name, dtype, shape }
+    this.#inputs.push(input)
+    return input
+  }
+
+  /** A parameter made of the checkpoint tensors `sources`, one below the other along the first dimension. */
+  weight(sources: string | readonly string[], shape: readonly number[], precision: Precision = 'f32'): Weight {
+    const weight: Weight = {
+      id: this.#nextId++,
+      dtype: 'f32',
+      shape,
+      precision,
+      sources: typeof sources === 'string' ? [sources] : sources,
+    }
+    this.#weights.push(weight)
+    return weight
+  }
+
+  /** Reserves keys and values for one attention layer; returns its number for the `attention` operation. */
+  cache(spec: CacheSpec): number {
+    return this.#caches.push(spec) - 1
+  }
+
+  linear(x: Value, weight: Weight, bias?: Weight): Value {
+    return this.#apply('linear', bias ? [x, weight, bias] : [x, weight], {})[0]
+  }
+
+  rmsNorm(x: Value, gain: Weight, eps: number): Value {
+    return this.#apply('rmsNorm', [x, gain], { eps })[0]
+  }
+
+  rope(x: Value, positions: Value, attributes: Operations['rope']): Value {
+    return this.#apply('rope', [x, positions], attributes)[0]
+  }
+
+  attention(q: Value, k: Value, v: Value, attributes: Operations['attention']): Value {
+    return this.#apply('attention', [q, k, v], attributes)[0]
+  }
+
+  siluMul(gate: Value, up: Value): Value {
+    return this.#apply('siluMul', [gate, up], {})[0]
+  }
+
+  add(a: Value, b: Value): Value {
+    return this.#apply('add', [a, b], {})[0]
+  }
+
+  split(x: Value, sizes: readonly number[]): Value[] {
+    return this.#apply('split', [x], { sizes })
+  }
+
+  reshape(x: Value, shape: Shape): Value {
+    return this.#apply('reshape', [x], { shape })[0]
+  }
+
+  argmax(x: Value): Value {
+    return this.#apply('argmax', [x], {})[0]
+  }
+
+  topK(x: Value, k: number): { values: Value; indices: Value } {
+    const [values, indices] = this.#apply('topK', [x], { k })
+    return { values, indices }
+  }
+
+  softmax(x: Value): Value {
+    return this.#apply('softmax', [x], {})[0]
+  }
+
+  logSoftmax(x: Value): Value {
+    return this.#apply('logSoftmax', [x], {})[0]
+  }
+
+  output(name: string, value: Value): void {
+    if (this.#outputs.has(name)) throw new PacelineError('argument', `the graph has an output "${name}" already`)
+    this.#outputs.set(name, value)
+  }
+
+  build(): Graph {
+    return {
+      inputs: this.#inputs,
+      weights: this.#weights,
+      caches: this.#caches,
+      nodes: this.#nodes,
+      outputs: this.#outputs,
+    }
+  }
+
+  #apply<O extends OpName>(op: O, inputs: Value[], attributes: Operations[O]): Value[] {
+    const rule = shapeRules[op] as ShapeRule<O>
+    const outputs = rule(inputs, attributes).map((typed) => ({ id: this.#nextId++, ...typed }))
+    this.#nodes.push({ op, attributes, inputs, outputs } as Node)
+    return outputs
+  }
+}

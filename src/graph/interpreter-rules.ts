@@ -1,0 +1,247 @@
+import { dequantise, quantiseInt4, quantiseInt8, quantiseRow, type Tensor, type TypedArray } from '../tensor/index.ts'
+import { isWeight, type Node, type Operations, type OpName, type Precision } from './types.ts'
+
+/** Keys and values of some positions, one `[kvHeads, headDim]` entry per position. */
+export interface RowKeysAndValues {
+  keys: Float32Array[]
+  values: Float32Array[]
+}
+
+/** What attention reads and leaves behind: the cache of each layer, the rows' parents, and the new rows. */
+export interface InterpreterState {
+  /** Per cache of the graph, one entry per position. */
+  readonly past: readonly RowKeysAndValues[]
+  /** parents[i] < i is the row before row i on its path, -1 where that is the end of the cache. */
+  readonly parents: ArrayLike<number>
+  /** Filled by attention, per cache of the graph: keys and values of the rows of this run. */
+  readonly fresh: RowKeysAndValues[]
+}
+
+interface Context {
+  /** Shapes of the outputs, with the symbols replaced. */
+  readonly shapes: readonly (readonly number[])[]
+  readonly node: Node
+  readonly state: InterpreterState
+}
+
+export type InterpretRule<O extends OpName> = (
+  inputs: readonly Tensor[],
+  attributes: Operations[O],
+  context: Context,
+) => TypedArray[]
+
+/** What each operation computes, written for reading: one row of the last dimension at a time. */
+export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
+  linear: ([x, weight, bias], _, { node }) => {
+    const definition = node.inputs[1]
+    const multiply = products[isWeight(definition) ? definition.precision : 'f32'](weight)
+    return [
+      mapRows(x, weight.shape[0], (row, out) => {
+        multiply(row, out)
+        if (bias) for (let n = 0; n < out.length; n++) out[n] += Number(bias.data[n])
+      }),
+    ]
+  },
+
+  rmsNorm: ([x, gain], { eps }) => [
+    mapRows(x, lastSize(x), (row, out) => {
+      const scale = 1 / Math.sqrt(sum(row, (v) => v * v) / row.length + eps)
+      row.forEach((v, i) => {
+        out[i] = v * scale * Number(gain.data[i])
+      })
+    }),
+  ],
+
+  rope: ([x, positions], { frequencies, scale }) => {
+    const heads = x.shape[1]
+    const half = frequencies.length
+    let index = 0
+    return [
+      mapRows(x, 2 * half, (row, out) => {
+        const position = Number(positions.data[Math.floor(index++ / heads)])
+        for (let i = 0; i < half; i++) {
+          const cos = Math.cos(position * frequencies[i]) * scale
+          const sin = Math.sin(position * frequencies[i]) * scale
+          out[i] = row[i] * cos - row[i + half] * sin
+          out[i + half] = row[i + half] * cos + row[i] * sin
+        }
+      }),
+    ]
+  },
+
+  attention: ([q, k, v], { cache, scale, window }, { state }) => {
+    const [rows, heads, headDim] = q.shape
+    const kvHeads = k.shape[1]
+    const own: RowKeysAndValues = { keys: rowsOf(k), values: rowsOf(v) }
+    state.fresh[cache] = own
+    const past = state.past[cache]
+    const out = new Float32Array(rows * heads * headDim)
+    for (let row = 0; row < rows; row++) {
+      const path = pathTo(row, state.parents)
+      const keys = [...past.keys, ...path.map((r) => own.keys[r])].slice(window === null ? 0 : -window)
+      const values = [...past.values, ...path.map((r) => own.values[r])].slice(window === null ? 0 : -window)
+      for (let head = 0; head < heads; head++) {
+        const query = (row * heads + head) * headDim
+        const kv = Math.floor(head / (heads / kvHeads)) * headDim
+        const scores = keys.map((key) => {
+          let dot = 0
+          for (let i = 0; i < headDim; i++) dot += Number(q.data[query + i]) * key[kv + i]
+          return dot * scale
+        })
+        const weights = softmax(scores)
+        for (let i = 0; i < headDim; i++) {
+          let mixed = 0
+          weights.forEach((weight, j) => {
+            mixed += weight * values[j][kv + i]
+          })
+          out[query + i] = mixed
+        }
+      }
+    }
+    return [out]
+  },
+
+  siluMul: ([gate, up]) => [zip(gate, up, (g, u) => (g / (1 + Math.exp(-g))) * u)],
+
+  add: ([a, b]) => [zip(a, b, (x, y) => x + y)],
+
+  split: ([x], { sizes }) => {
+    let start = 0
+    return sizes.map((size) => {
+      const from = start
+      start += size
+      return mapRows(x, size, (row, out) => out.set(row.subarray(from, from + size)))
+    })
+  },
+
+  reshape: ([x]) => [x.data],
+
+  argmax: ([x], _, { shapes }) => {
+    const out = new Int32Array(shapes[0].reduce((a, b) => a * b, 1))
+    eachRow(x, (row, r) => {
+      out[r] = ranked(row)[0]
+    })
+    return [out]
+  },
+
+  topK: ([x], { k }) => {
+    const rows = x.data.length / lastSize(x)
+    const indices = new Int32Array(rows * k)
+    const values = new Float32Array(rows * k)
+    eachRow(x, (row, r) => {
+      ranked(row)
+        .slice(0, k)
+        .forEach((index, i) => {
+          indices[r * k + i] = index
+          values[r * k + i] = row[index]
+        })
+    })
+    return [values, indices]
+  },
+
+  softmax: ([x]) => [mapRows(x, lastSize(x), (row, out) => out.set(softmax([...row])))],
+
+  logSoftmax: ([x]) => [
+    mapRows(x, lastSize(x), (row, out) => {
+      const max = row.reduce((a, b) => Math.max(a, b))
+      const logSum = Math.log(sum(row, (v) => Math.exp(v - max)))
+      row.forEach((v, i) => {
+        out[i] = v - max - logSum
+      })
+    }),
+  ],
+}
+
+type Product = (row: Float32Array, out: Float32Array) => void
+
+/** x W^T for one row x, by precision. */
+const products: Record<Precision, (weight: Tensor) => Product> = {
+  f32: (weight) => denseProduct(weight.data as Float32Array),
+  int8: remembered((weight) => {
+    const { values, scales } = quantiseInt8(weight.data as Float32Array, weight.shape[0], weight.shape[1])
+    return quantisedProduct(values, scales)
+  }),
+  int4: remembered((weight) =>
+    quantisedProduct(dequantise(quantiseInt4(weight.data as Float32Array, weight.shape[0], weight.shape[1]))),
+  ),
+}
+
+/** Quantises a weight once, not once per run. */
+function remembered(make: (weight: Tensor) => Product): (weight: Tensor) => Product {
+  const made = new WeakMap<TypedArray, Product>()
+  return (weight) => {
+    if (!made.has(weight.data)) made.set(weight.data, make(weight))
+    return made.get(weight.data)!
+  }
+}
+
+const denseProduct =
+  (weight: Float32Array): Product =>
+  (row, out) => {
+    for (let n = 0; n < out.length; n++) {
+      let dot = 0
+      for (let k = 0; k < row.length; k++) dot += row[k] * weight[n * row.length + k]
+      out[n] = dot
+    }
+  }
+
+/** The row is rounded to 8 bits with a scale of its own, so no other row can change the result. */
+const quantisedProduct =
+  (weight: ArrayLike<number>, scales?: Float32Array): Product =>
+  (row, out) => {
+    const activations = new Int8Array(row.length)
+    const rowScale = quantiseRow(row, activations)
+    for (let n = 0; n < out.length; n++) {
+      let dot = 0
+      for (let k = 0; k < row.length; k++) dot += activations[k] * weight[n * row.length + k]
+      out[n] = dot * (scales?.[n] ?? 1) * rowScale
+    }
+  }
+
+/** The rows from a child of the cache's end down to `row`. */
+function pathTo(row: number, parents: ArrayLike<number>): number[] {
+  const path: number[] = []
+  for (let r = row; r >= 0; r = parents[r]) path.unshift(r)
+  return path
+}
+
+function softmax(scores: readonly number[]): number[] {
+  const max = scores.reduce((a, b) => Math.max(a, b))
+  const exps = scores.map((score) => Math.exp(score - max))
+  const total = exps.reduce((a, b) => a + b)
+  return exps.map((value) => value / total)
+}
+
+/** Indices in falling order of value; the lower index first among equals. */
+function ranked(row: Float32Array): number[] {
+  return [...row.keys()].sort((a, b) => row[b] - row[a] || a - b)
+}
+
+const lastSize = (x: Tensor) => x.shape[x.shape.length - 1]
+
+function eachRow(x: Tensor, visit: (row: Float32Array, index: number) => void): void {
+  const size = lastSize(x)
+  const data = x.data as Float32Array
+  for (let r = 0; r < data.length / size; r++) visit(data.subarray(r * size, (r + 1) * size), r)
+}
+
+function mapRows(x: Tensor, outSize: number, compute: (row: Float32Array, out: Float32Array) => void): Float32Array {
+  const result = new Float32Array((x.data.length / lastSize(x)) * outSize)
+  eachRow(x, (row, r) => compute(row, result.subarray(r * outSize, (r + 1) * outSize)))
+  return result
+}
+
+function zip(a: Tensor, b: Tensor, combine: (x: number, y: number) => number): Float32Array {
+  return Float32Array.from(a.data as Float32Array, (x, i) => combine(x, Number(b.data[i])))
+}
+
+function rowsOf(x: Tensor): Float32Array[] {
+  const size = x.shape[1] * x.shape[2]
+  return Array.from({ length: x.shape[0] }, (_, r) => (x.data as Float32Array).subarray(r * size, (r + 1) * size))
+}
+
+function sum(row: Float32Array, of: (value: number) => number): number {
+  let total = 0
+  for (const value of row) total += of(value)
+  return total
+}

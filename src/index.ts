@@ -1,0 +1,17 @@
+export type { ChatMessage } from './checkpoint/index.ts'
+export type { SamplingOptions, Speedup, Statistics } from './decoding/index.ts'
+export {
+  type FinishReason,
+  type GenerateOptions,
+  type Generation,
+  type GenerationResult,
+  type LoadModelOptions,
+  loadModel,
+  type Model,
+  type ModelInfo,
+  none,
+  type Piece,
+  type Prompt,
+  promptLookup,
+} from './engine/index.ts'
+export { type ErrorCode, PacelineError } from './errors.ts'

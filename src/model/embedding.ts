@@ -1,0 +1,36 @@
+import { PacelineError } from '../errors.ts'
+import { elementCount, type Tensor, type TensorSource, toFloat32 } from '../tensor/index.ts'
+
+/** Tables up to this size are kept in memory, as stored; rows of larger ones are read from the checkpoint when needed. */
+const residentBytes = 64 << 20
+
+/** Token id -> its vector. */
+export interface Embedding {
+  readonly bytes: number
+  /** Rows [tokens, hidden]. Throws code `argument` for an id outside the vocabulary. */
+  lookup(tokens: ArrayLike<number>): Promise<Float32Array>
+}
+
+/** Opens the embedding table `name` [vocab, hidden] of a checkpoint. */
+export async function openEmbedding(source: TensorSource, name: string): Promise<Embedding> {
+  const { shape, dtype } = source.infos.get(name)!
+  const [vocab, hidden] = shape
+  const table = elementCount(shape) * (dtype === 'f32' ? 4 : 2) <= residentBytes ? await source.read(name) : undefined
+  const row = async (token: number): Promise<Tensor> =>
+    table
+      ? ({ dtype, shape: [1, hidden], data: table.data.subarray(token * hidden, (token + 1) * hidden) } as Tensor)
+      : await source.readRows(name, token, token + 1)
+  return {
+    bytes: table?.data.byteLength ?? 0,
+    async lookup(tokens) {
+      const rows = new Float32Array(tokens.length * hidden)
+      for (let i = 0; i < tokens.length; i++) {
+        const token = tokens[i]
+        if (!(token >= 0 && token < vocab))
+          throw new PacelineError('argument', `token id ${token} is not in the vocabulary of ${vocab}`)
+        rows.set(toFloat32(await row(token)), i * hidden)
+      }
+      return rows
+    },
+  }
+}

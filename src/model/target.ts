@@ -1,0 +1,123 @@
+import type { ModelSpec } from '../checkpoint/index.ts'
+import { PacelineError } from '../errors.ts'
+import type { Executable, KvCache } from '../runtime/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import type { Embedding } from './embedding.ts'
+
+/** The rows of one forward pass. Row i stands at position `length + depth(i)` and sees the cache, its ancestors, itself. */
+export interface Rows {
+  readonly tokens: Int32Array
+  /** parents[i] < i; -1 follows the cache. */
+  readonly parents: Int32Array
+}
+
+/** What should leave the executor. Full logits of many rows are large: ask for them only where a rule needs them. */
+export interface Want {
+  /** `argmax`: the likeliest token of each row; `logits`: all of them. */
+  readonly head?: 'argmax' | 'logits'
+  /** The rows the head runs on; all unless given. */
+  readonly headRows?: readonly number[]
+  readonly features?: boolean
+  /** Layers (from 0) whose output is wanted; the model must have been loaded with them. */
+  readonly taps?: readonly number[]
+}
+
+/** Indexed as asked: `argmax[i]` and `logits` row i belong to `headRows[i]`, features and taps to row i. */
+export interface RowOutputs {
+  readonly argmax?: Int32Array // [headRows]
+  readonly logits?: Float32Array // [headRows, vocab]
+  readonly features?: Float32Array // [rows, hidden]
+  readonly taps?: readonly Float32Array[] // each [rows, hidden]
+}
+
+/** One text in the making: the target model, and the keys and values of the positions decided so far. */
+export class Target {
+  readonly spec: ModelSpec
+  readonly #trunk: Executable
+  readonly #head: Executable
+  readonly #embedding: Embedding
+  readonly #cache: KvCache
+
+  constructor(spec: ModelSpec, parts: { trunk: Executable; head: Executable; embedding: Embedding }, capacity: number) {
+    this.spec = spec
+    this.#trunk = parts.trunk
+    this.#head = parts.head
+    this.#embedding = parts.embedding
+    this.#cache = parts.trunk.createCache(capacity)
+  }
+
+  /** Positions in the cache. */
+  get length(): number {
+    return this.#cache.length
+  }
+
+  /** Positions the cache may grow to. */
+  get capacity(): number {
+    return this.#cache.capacity
+  }
+
+  get cacheBytes(): number {
+    return this.#cache.bytes
+  }
+
+  /** One forward pass. Nothing is kept until `commit`. Throws code `context` when the rows do not fit the cache. */
+  async forward(
+    { tokens, parents }: Rows,
+    { head, headRows, features: wantsFeatures, taps = [] }: Want,
+  ): Promise<RowOutputs> {
+    if (tokens.length === 0 || tokens.length !== parents.length)
+      throw new PacelineError(
+        'argument',
+        `a forward pass needs as many parents (${parents.length}) as tokens (${tokens.length}), at least one`,
+      )
+    const { hiddenSize } = this.spec
+    const x: Tensor = { dtype: 'f32', shape: [tokens.length, hiddenSize], data: await this.#embedding.lookup(tokens) }
+    const outputs = ['features', ...taps.map((layer) => `tap ${layer}`)]
+    const run = await this.#trunk.run(
+      { x, positions: this.#positions(parents) },
+      { rows: { cache: this.#cache, parents }, outputs },
+    )
+    const features = run.features.data as Float32Array // [rows, hidden]
+    return {
+      ...(head && (await this.#runHead(head, headRows ? pick(features, headRows, hiddenSize) : features))),
+      ...(wantsFeatures && { features }),
+      ...(taps.length > 0 && { taps: taps.map((layer) => run[`tap ${layer}`].data as Float32Array) }),
+    }
+  }
+
+  /** Appends the keys and values of these rows of the last pass to the cache: a path, first row first. */
+  commit(path: ArrayLike<number>): void {
+    this.#cache.commit(path)
+  }
+
+  /** Forgets the positions from `length` on. */
+  truncate(length: number): void {
+    this.#cache.truncate(length)
+  }
+
+  dispose(): void {
+    this.#cache.dispose()
+  }
+
+  async #runHead(want: 'argmax' | 'logits', features: Float32Array): Promise<RowOutputs> {
+    const shape = [features.length / this.spec.hiddenSize, this.spec.hiddenSize]
+    const result = await this.#head.run({ features: { dtype: 'f32', shape, data: features } }, { outputs: [want] })
+    return want === 'argmax'
+      ? { argmax: result.argmax.data as Int32Array }
+      : { logits: result.logits.data as Float32Array }
+  }
+
+  #positions(parents: Int32Array): Tensor {
+    const data = new Int32Array(parents.length)
+    for (let row = 0; row < parents.length; row++) data[row] = parents[row] < 0 ? this.length : data[parents[row]] + 1
+    return { dtype: 'i32', shape: [parents.length], data }
+  }
+}
+
+function pick(features: Float32Array, rows: readonly number[], size: number): Float32Array {
+  const picked = new Float32Array(rows.length * size)
+  rows.forEach((row, i) => {
+    picked.set(features.subarray(row * size, (row + 1) * size), i * size)
+  })
+  return picked
+}

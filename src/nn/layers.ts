@@ -1,0 +1,84 @@
+import type { GraphBuilder, Precision, Value } from '../graph/index.ts'
+import type { Rotation } from './rope.ts'
+import type { DecoderSpec } from './spec.ts'
+
+/** What every layer of one model has in common. */
+export interface LayerContext {
+  readonly g: GraphBuilder
+  readonly spec: DecoderSpec
+  readonly rotation: Rotation
+  readonly precision: Precision
+  readonly positions: Value // [rows]
+}
+
+/**
+ * One pre-norm decoder layer of the Llama family (Touvron et al. 2023):
+ * x + Attention(norm(x)), then x + MLP(norm(x)). `prefix` is the layer's tensor names up to the dot.
+ */
+export function decoderLayer(context: LayerContext, x: Value, prefix: string, window: number | null): Value {
+  const { g } = context
+  const attended = g.add(
+    x,
+    selfAttention(context, norm(context, x, `${prefix}.input_layernorm`), `${prefix}.self_attn`, window),
+  )
+  return g.add(attended, mlp(context, norm(context, attended, `${prefix}.post_attention_layernorm`), `${prefix}.mlp`))
+}
+
+export function norm({ g, spec }: LayerContext, x: Value, name: string): Value {
+  return g.rmsNorm(x, g.weight(`${name}.weight`, [x.shape[x.shape.length - 1] as number]), spec.normEps)
+}
+
+/** Attention with grouped queries (Ainslie et al. 2023); q, k and v are one product. */
+function selfAttention(context: LayerContext, x: Value, prefix: string, window: number | null): Value {
+  const { g, spec, rotation, positions } = context
+  const { headCount, kvHeadCount, headDim } = spec
+  const sizes = [headCount, kvHeadCount, kvHeadCount].map((heads) => heads * headDim)
+  const joined = project(
+    context,
+    x,
+    ['q_proj', 'k_proj', 'v_proj'].map((name) => `${prefix}.${name}`),
+    sizes,
+    spec.qkvBias,
+  )
+  const parts = g.split(joined, sizes).map((part, i) => g.reshape(part, ['rows', sizes[i] / headDim, headDim]))
+  const turned = (part: Value, name: string) =>
+    g.rope(spec.qkNorm ? norm(context, part, `${prefix}.${name}`) : part, positions, rotation)
+  const mixed = g.attention(turned(parts[0], 'q_norm'), turned(parts[1], 'k_norm'), parts[2], {
+    cache: g.cache({ kvHeads: kvHeadCount, headDim }),
+    scale: 1 / Math.sqrt(headDim),
+    window,
+  }) // [rows, heads * headDim]
+  return project(context, mixed, [`${prefix}.o_proj`], [spec.hiddenSize], spec.outputBias)
+}
+
+/** SwiGLU: down(silu(gate(x)) * up(x)); gate and up are one product. */
+function mlp(context: LayerContext, x: Value, prefix: string): Value {
+  const { g, spec } = context
+  const sizes = [spec.intermediateSize, spec.intermediateSize]
+  const [gate, up] = g.split(
+    project(context, x, [`${prefix}.gate_proj`, `${prefix}.up_proj`], sizes, spec.mlpBias),
+    sizes,
+  )
+  return project(context, g.siluMul(gate, up), [`${prefix}.down_proj`], [spec.hiddenSize], spec.mlpBias)
+}
+
+/** Several projections of one input as a single product: [.., K] -> [.., sum of sizes]. */
+function project({ g, precision }: LayerContext, x: Value, names: string[], sizes: number[], hasBias: boolean): Value {
+  const outputs = sizes.reduce((a, b) => a + b)
+  const inputs = x.shape[x.shape.length - 1] as number
+  const weight = g.weight(
+    names.map((name) => `${name}.weight`),
+    [outputs, inputs],
+    precision,
+  )
+  return g.linear(
+    x,
+    weight,
+    hasBias
+      ? g.weight(
+          names.map((name) => `${name}.bias`),
+          [outputs],
+        )
+      : undefined,
+  )
+}

@@ -1,0 +1,33 @@
+import { PacelineError } from '../errors.ts'
+
+/** Throws unless `path` runs from a row whose parent is -1 downwards, each row the child of the one before. */
+export function checkPath(path: ArrayLike<number>, parents: ArrayLike<number>): void {
+  for (let i = 0; i < path.length; i++) {
+    const before = i === 0 ? -1 : path[i - 1]
+    if (!(path[i] >= 0 && path[i] < parents.length) || parents[path[i]] !== before)
+      throw new PacelineError(
+        'argument',
+        `commit: rows ${Array.from(path)} are not a path of the last run (${parents.length} rows)`,
+      )
+  }
+}
+
+export function checkParents(parents: ArrayLike<number>): void {
+  for (let i = 0; i < parents.length; i++) {
+    if (!(Number.isInteger(parents[i]) && parents[i] >= -1 && parents[i] < i))
+      throw new PacelineError('argument', `row ${i} has parent ${parents[i]}, expected -1 or an earlier row`)
+  }
+}
+
+export function checkRoom(rows: number, length: number, capacity: number): void {
+  if (length + rows > capacity)
+    throw new PacelineError(
+      'context',
+      `${rows} rows after ${length} positions do not fit a cache of ${capacity} positions`,
+    )
+}
+
+export function checkTruncate(to: number, length: number): void {
+  if (!(Number.isInteger(to) && to >= 0 && to <= length))
+    throw new PacelineError('argument', `truncate: expected a length from 0 to ${length}, got ${to}`)
+}

@@ -1,0 +1,60 @@
+import type { Graph } from '../graph/index.ts'
+import type { Tensor, TensorSource } from '../tensor/index.ts'
+
+/**
+ * Turns graphs into something that runs. The executors (native CPU, ONNX Runtime, the reference interpreter) differ in
+ * speed and in the last bits of a result, in nothing else: no code above this folder asks which one it has.
+ */
+export interface Executor {
+  readonly name: string
+  /** Reads the graph's weights from `source` and prepares it to run. */
+  compile(graph: Graph, source: TensorSource, options?: CompileOptions): Promise<Executable>
+}
+
+export interface CompileOptions {
+  /** Called as weights are read: elements done so far and in all. */
+  readonly onProgress?: (done: number, total: number) => void
+  /** Checked between weights; the reason is thrown. */
+  readonly signal?: AbortSignal
+}
+
+export interface Executable {
+  /** Runs the graph once and returns the outputs asked for. Throws code `argument` or `shape` for inputs that do not fit. */
+  run(inputs: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Record<string, Tensor>>
+  /** An empty cache for up to `capacity` positions; any number may exist side by side over the same weights. */
+  createCache(capacity: number): KvCache
+  /** Bytes the weights take in the form they are kept in. */
+  readonly weightBytes: number
+  dispose(): Promise<void>
+}
+
+export interface RunOptions {
+  /**
+   * Needed by a graph with attention. The keys and values of the rows wait in the cache until `commit` takes some of
+   * them, or the next run forgets them.
+   */
+  readonly rows?: RowLayout
+  /** Names of the outputs to return; all unless given. What stays inside costs no copy. */
+  readonly outputs?: readonly string[]
+}
+
+/** How the rows of one run see one another and what came before. */
+export interface RowLayout {
+  readonly cache: KvCache
+  /** parents[i] < i is the row before row i on its path; -1: row i follows the last position of the cache. */
+  readonly parents: Int32Array
+}
+
+/** Keys and values of every attention layer for the positions decided so far. */
+export interface KvCache {
+  /** Positions held. */
+  readonly length: number
+  readonly capacity: number
+  /** Bytes allocated now; grows with `length`. */
+  readonly bytes: number
+  /** Appends these rows of the last run, in this order: a path from a row whose parent is -1 downwards. */
+  commit(path: ArrayLike<number>): void
+  /** Forgets the positions from `length` on. */
+  truncate(length: number): void
+  dispose(): void
+}

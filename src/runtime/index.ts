@@ -1,0 +1,3 @@
+export type { CompileOptions, Executable, Executor, KvCache, RowLayout, RunOptions } from './executor.ts'
+export { type OnnxOptions, onnxExecutor } from './onnx/executor.ts'
+export { referenceExecutor } from './reference.ts'

@@ -1,0 +1,179 @@
+import { availableParallelism } from 'node:os'
+import type * as Ort from 'onnxruntime-node'
+import { PacelineError } from '../../errors.ts'
+import type { Graph } from '../../graph/index.ts'
+import type { DType, Tensor } from '../../tensor/index.ts'
+import { checkParents } from '../cache-rules.ts'
+import type { CompileOptions, Executable, Executor, RunOptions } from '../executor.ts'
+import { newKeys, newValues } from './attention.ts'
+import { FunctionalCache } from './cache.ts'
+import { Feeds, type RunContext } from './feeds.ts'
+import { lower } from './lowering.ts'
+import { OnnxModel, type OnnxType } from './model.ts'
+import { visibilityOf } from './visibility.ts'
+import { type PackedWeight, packWeight } from './weights.ts'
+
+export interface OnnxOptions {
+  /** Threads inside an operation; all processors unless given. */
+  readonly threads?: number
+  /** Passed through to ONNX Runtime, e.g. `['webgpu', 'cpu']`. */
+  readonly executionProviders?: readonly string[]
+}
+
+/** Runs graphs with ONNX Runtime (onnxruntime-node), CPU by default. The native library loads at the first `compile`. */
+export function onnxExecutor({
+  threads = availableParallelism(),
+  executionProviders = ['cpu'],
+}: OnnxOptions = {}): Executor {
+  return {
+    name: 'onnx',
+    async compile(graph, source, options = {}) {
+      const ort = await loadOnnxRuntime()
+      const packed = new Map<number, PackedWeight>()
+      for (const [weight, data] of await packAll(graph, source, options)) packed.set(weight, data)
+      const model = new OnnxModel()
+      const feeds = new Feeds(model, graph.inputs)
+      lower(graph, packed, feeds, model)
+      const weightBytes = [...packed.values()].reduce((sum, weight) => sum + bytesOf(weight), 0)
+      packed.clear()
+      const session = await createSession(ort, model, { threads, executionProviders })
+      return new OnnxExecutable(ort, session, graph, feeds, weightBytes)
+    },
+  }
+}
+
+async function loadOnnxRuntime(): Promise<typeof Ort> {
+  try {
+    return (await import('onnxruntime-node')).default as typeof Ort
+  } catch (cause) {
+    throw new PacelineError('runtime', 'onnxruntime-node cannot be loaded on this platform; is it installed?', {
+      cause,
+    })
+  }
+}
+
+async function packAll(
+  graph: Graph,
+  source: Parameters<Executor['compile']>[1],
+  { onProgress, signal }: CompileOptions,
+) {
+  const total = graph.weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  let done = 0
+  const packed: [number, PackedWeight][] = []
+  for (const weight of graph.weights) {
+    const data = await packWeight(weight, source, (elements) => {
+      signal?.throwIfAborted()
+      done += elements
+      onProgress?.(done, total)
+    })
+    packed.push([weight.id, data])
+  }
+  return packed
+}
+
+async function createSession(
+  ort: typeof Ort,
+  model: OnnxModel,
+  options: Required<OnnxOptions>,
+): Promise<Ort.InferenceSession> {
+  const bytes = model.finish()
+  try {
+    return await ort.InferenceSession.create(bytes.model, {
+      externalData: bytes.externalData,
+      intraOpNumThreads: options.threads,
+      executionProviders: [...options.executionProviders] as Ort.InferenceSession.ExecutionProviderConfig[],
+      logSeverityLevel: 3,
+      // The arena keeps what packing the weights frees; without it that memory goes back to the system.
+      enableCpuMemArena: false,
+    })
+  } catch (cause) {
+    throw new PacelineError('runtime', `ONNX Runtime refused the model: ${(cause as Error).message}`, { cause })
+  }
+}
+
+class OnnxExecutable implements Executable {
+  readonly weightBytes: number
+  readonly #ort: typeof Ort
+  readonly #session: Ort.InferenceSession
+  readonly #graph: Graph
+  readonly #feeds: Feeds
+  readonly #newRows: readonly string[]
+
+  constructor(ort: typeof Ort, session: Ort.InferenceSession, graph: Graph, feeds: Feeds, weightBytes: number) {
+    this.#ort = ort
+    this.#session = session
+    this.#graph = graph
+    this.#feeds = feeds
+    this.weightBytes = weightBytes
+    this.#newRows = graph.caches.flatMap((_, l) => [newKeys(l), newValues(l)])
+  }
+
+  async run(
+    inputs: Readonly<Record<string, Tensor>>,
+    { rows, outputs }: RunOptions = {},
+  ): Promise<Record<string, Tensor>> {
+    const names = outputs ?? [...this.#graph.outputs.keys()]
+    const cache = rows?.cache as FunctionalCache | undefined
+    if (rows) {
+      checkParents(rows.parents)
+      cache!.checkRoom(rows.parents.length)
+    }
+    const feeds = this.#prepare(inputs, cache, rows?.parents)
+    const results = await this.#session.run(feeds, rows ? [...names, ...this.#newRows] : names)
+    if (rows)
+      cache!.stage({
+        parents: rows.parents,
+        layers: this.#graph.caches.map((_, l) => ({
+          keys: results[newKeys(l)].data as Float32Array,
+          values: results[newValues(l)].data as Float32Array,
+        })),
+      })
+    return Object.fromEntries(
+      names.map((name) => [name, hostTensor(results[name], this.#graph.outputs.get(name)!.dtype)]),
+    )
+  }
+
+  createCache(capacity: number): FunctionalCache {
+    return new FunctionalCache(this.#graph.caches, capacity)
+  }
+
+  async dispose(): Promise<void> {
+    await this.#session.release()
+  }
+
+  #prepare(
+    inputs: Readonly<Record<string, Tensor>>,
+    cache?: FunctionalCache,
+    parents?: Int32Array,
+  ): Ort.InferenceSession.FeedsType {
+    const feeds: Record<string, Ort.Tensor> = {}
+    for (const { name, dtype } of this.#graph.inputs) {
+      const given = inputs[name]
+      if (!given || given.dtype !== dtype)
+        throw new PacelineError('argument', `the graph needs an input "${name}" of ${dtype}`)
+      if (this.#session.inputNames.includes(name))
+        feeds[name] = this.#tensor(dtype as OnnxType, given.shape, given.data)
+    }
+    const run: RunContext = {
+      inputs,
+      rows: inputs[this.#graph.inputs[0].name].shape[0],
+      ...(cache && { cache }),
+      ...(parents && { visibility: visibilityOf(parents) }),
+    }
+    for (const [name, { type, make }] of this.#feeds.entries()) {
+      const { dims, data } = make(run)
+      feeds[name] = this.#tensor(type, dims, data)
+    }
+    return feeds
+  }
+
+  #tensor(type: OnnxType, dims: readonly number[], data: Tensor['data']): Ort.Tensor {
+    return new this.#ort.Tensor(onnxTypeNames[type] as 'float32', data as Float32Array, dims)
+  }
+}
+
+const onnxTypeNames: Record<OnnxType, string> = { f32: 'float32', u8: 'uint8', i8: 'int8', i32: 'int32', i64: 'int64' }
+
+const hostTensor = (result: Ort.Tensor, dtype: DType) => ({ dtype, shape: result.dims, data: result.data }) as Tensor
+
+const bytesOf = (weight: PackedWeight) => weight.data.byteLength + ('scales' in weight ? weight.scales.byteLength : 0)

@@ -1,0 +1,114 @@
+import type { Input, Operations, Value } from '../../graph/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
+import type { FunctionalCache } from './cache.ts'
+import type { OnnxDim, OnnxModel, OnnxType } from './model.ts'
+import { pastBias, rowBias, type Visibility } from './visibility.ts'
+
+/** What one run knows: its inputs, and for attention the cache and who sees whom. */
+export interface RunContext {
+  readonly inputs: Readonly<Record<string, Tensor>>
+  /** Rows of this run: the value of the symbolic size. */
+  readonly rows: number
+  readonly cache?: FunctionalCache
+  readonly visibility?: Visibility
+}
+
+/** An input of the ONNX model that is computed here, before a run, rather than by operators inside it. */
+interface Feed {
+  readonly type: OnnxType
+  readonly make: (run: RunContext) => { dims: readonly number[]; data: Float32Array | Uint8Array | BigInt64Array }
+}
+
+/** Writes derived inputs into the model, each once however many operations ask for it, and fills them before a run. */
+export class Feeds {
+  readonly #model: OnnxModel
+  readonly #inputs: readonly Input[]
+  readonly #feeds = new Map<string, Feed>()
+  readonly #rotations: (Operations['rope'] & { readonly positions: string })[] = []
+
+  constructor(model: OnnxModel, inputs: readonly Input[]) {
+    this.#model = model
+    this.#inputs = inputs
+  }
+
+  entries(): Iterable<[string, Feed]> {
+    return this.#feeds
+  }
+
+  /** cos and sin of every row, [rows, headDim / 2], and the order 0 .. rows - 1 in which RotaryEmbedding reads them. */
+  rotations(positions: Value, { frequencies, scale }: Operations['rope']): { cos: string; sin: string; order: string } {
+    const input = this.#inputs.find(({ id }) => id === positions.id)!
+    let index = this.#rotations.findIndex(
+      (known) =>
+        known.positions === input.name &&
+        known.scale === scale &&
+        known.frequencies.every((f, i) => f === frequencies[i]),
+    )
+    if (index < 0) index = this.#rotations.push({ positions: input.name, frequencies, scale }) - 1
+    const table = (of: (angle: number) => number) => (run: RunContext) => {
+      const rows = run.inputs[input.name].data as Int32Array
+      const data = new Float32Array(rows.length * frequencies.length)
+      rows.forEach((position, row) => {
+        for (let i = 0; i < frequencies.length; i++)
+          data[row * frequencies.length + i] = of(position * frequencies[i]) * scale
+      })
+      return { dims: [rows.length, frequencies.length], data }
+    }
+    return {
+      cos: this.#add(`cos ${index}`, 'f32', ['rows', frequencies.length], table(Math.cos)),
+      sin: this.#add(`sin ${index}`, 'f32', ['rows', frequencies.length], table(Math.sin)),
+      order: this.#add('order', 'i64', [1, 'rows'], ({ rows }) => ({
+        dims: [1, rows],
+        data: BigInt64Array.from({ length: rows }, (_, row) => BigInt(row)),
+      })),
+    }
+  }
+
+  /** One zero point of 128 per row. */
+  zeroPoints(): string {
+    return this.#add('zero points', 'u8', ['rows'], ({ rows }) => ({
+      dims: [rows],
+      data: new Uint8Array(rows).fill(128),
+    }))
+  }
+
+  /** Cached keys and values of one layer, [kvHeads, capacity, headDim]. */
+  past(layer: number, kvHeads: number, headDim: number): { keys: string; values: string } {
+    const dims = [kvHeads, 'slots', headDim]
+    return {
+      keys: this.#add(`past keys ${layer}`, 'f32', dims, ({ cache }) => cache!.past(layer).keys),
+      values: this.#add(`past values ${layer}`, 'f32', dims, ({ cache }) => cache!.past(layer).values),
+    }
+  }
+
+  /** Added to the scores of cached keys: 0 where a row sees the slot, hugely negative where not. */
+  pastBias(groups: number, window: number | null): string {
+    const dims = window === null ? [1, 1, 'slots'] : [1, 'query rows', 'slots']
+    return this.#add(`past bias ${window && `${groups} ${window}`}`, 'f32', dims, ({ cache, visibility }) =>
+      pastBias(cache!.length, cache!.slots, visibility!, groups, window),
+    )
+  }
+
+  /** The same for the keys of the run's own rows, repeated for each query head of a group. */
+  rowBias(groups: number, window: number | null): string {
+    return this.#add(`row bias ${groups} ${window}`, 'f32', [1, 'query rows', 'rows'], ({ visibility }) =>
+      rowBias(visibility!, groups, window),
+    )
+  }
+
+  /** How many of the attention weights belong to the cache, and how many to the rows. */
+  parts(): string {
+    return this.#add('parts', 'i64', [2], ({ cache, rows }) => ({
+      dims: [2],
+      data: BigInt64Array.of(BigInt(cache!.slots), BigInt(rows)),
+    }))
+  }
+
+  #add(name: string, type: OnnxType, dims: readonly OnnxDim[], make: Feed['make']): string {
+    if (!this.#feeds.has(name)) {
+      this.#feeds.set(name, { type, make })
+      this.#model.input(name, type, dims)
+    }
+    return name
+  }
+}

@@ -1,0 +1,307 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { GraphBuilder, type Precision, type Value, type Weight } from '../../graph/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
+import { memorySource } from '../../tensor/memory.ts'
+import type { Executable } from '../executor.ts'
+import { referenceExecutor } from '../reference.ts'
+import { onnxExecutor } from './executor.ts'
+
+const onnx = onnxExecutor({ threads: 2 })
+
+/** Deterministic values in [-1, 1). */
+function noise(length: number, seed: number): Float32Array {
+  let state = (seed * 2654435761 + 12345) >>> 0
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 31 - 1
+  })
+}
+
+function random(shape: number[], seed: number): Tensor<'f32'> {
+  return {
+    dtype: 'f32',
+    shape,
+    data: noise(
+      shape.reduce((a, b) => a * b, 1),
+      seed,
+    ),
+  }
+}
+
+/** A graph under test: `write` adds nodes over inputs and weights of the given shapes and returns what to compare. */
+interface Case {
+  inputs: Record<string, Tensor>
+  weights?: Record<string, { tensor: Tensor<'f32'>; precision?: Precision }>
+  write: (g: GraphBuilder, values: Record<string, Value>, weights: Record<string, Weight>) => Value[]
+}
+
+async function compileBoth({ inputs, weights = {}, write }: Case): Promise<[Executable, Executable]> {
+  const g = new GraphBuilder()
+  const values = Object.fromEntries(
+    Object.entries(inputs).map(([name, { dtype, shape }]) => [name, g.input(name, dtype, ['rows', ...shape.slice(1)])]),
+  )
+  const parameters = Object.fromEntries(
+    Object.entries(weights).map(([name, { tensor, precision }]) => [name, g.weight(name, tensor.shape, precision)]),
+  )
+  write(g, values, parameters).forEach((value, i) => {
+    g.output(`out${i}`, value)
+  })
+  const graph = g.build()
+  const source = memorySource(Object.fromEntries(Object.entries(weights).map(([name, w]) => [name, w.tensor])))
+  return [await referenceExecutor.compile(graph, source), await onnx.compile(graph, source)]
+}
+
+async function expectAgreement(testCase: Case, tolerance: number): Promise<void> {
+  const [oracle, tested] = await compileBoth(testCase)
+  const expected = await oracle.run(testCase.inputs)
+  const actual = await tested.run(testCase.inputs)
+  await tested.dispose()
+  for (const [name, { dtype, shape, data }] of Object.entries(expected)) {
+    expect(actual[name].dtype).toBe(dtype)
+    expect(actual[name].shape).toEqual(shape)
+    expect(largestDifference(actual[name].data, data)).toBeLessThanOrEqual(tolerance)
+  }
+}
+
+function largestDifference(a: Tensor['data'], b: Tensor['data']): number {
+  expect(a.length).toBe(b.length)
+  let largest = 0
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(Number(a[i]) - Number(b[i])))
+  return largest
+}
+
+const runs = { numRuns: 12 }
+const rows = fc.constantFrom(1, 2, 3, 7, 8, 17)
+const width = fc.constantFrom(1, 3, 16, 64, 100, 129)
+const seed = fc.nat(1000)
+
+describe('every operation under ONNX Runtime equals the interpreter', () => {
+  test('linear in f32, with and without bias', async () => {
+    await fc.assert(
+      fc.asyncProperty(rows, width, width, fc.boolean(), seed, async (t, k, n, withBias, s) => {
+        const weights = { w: { tensor: random([n, k], s + 1) }, b: { tensor: random([n], s + 2) } }
+        await expectAgreement(
+          {
+            inputs: { x: random([t, k], s) },
+            weights,
+            write: (g, { x }, { w, b }) => [g.linear(x, w, withBias ? b : undefined)],
+          },
+          1e-4,
+        )
+      }),
+      runs,
+    )
+  })
+
+  test('linear in int8: integer sums, so only the last rounding may differ', async () => {
+    await fc.assert(
+      fc.asyncProperty(rows, width, width, seed, async (t, k, n, s) => {
+        const weights = { w: { tensor: random([n, k], s + 1), precision: 'int8' as const } }
+        await expectAgreement(
+          { inputs: { x: random([t, k], s) }, weights, write: (g, { x }, { w }) => [g.linear(x, w)] },
+          1e-4,
+        )
+      }),
+      runs,
+    )
+  })
+
+  test('linear in int4: activations are rounded per block there, so to a part in a hundred', async () => {
+    await fc.assert(
+      fc.asyncProperty(rows, fc.constantFrom(64, 128, 172, 256, 300), width, seed, async (t, k, n, s) => {
+        const weights = { w: { tensor: random([n, k], s + 1), precision: 'int4' as const } }
+        await expectAgreement(
+          { inputs: { x: random([t, k], s) }, weights, write: (g, { x }, { w }) => [g.linear(x, w)] },
+          0.01 * Math.sqrt(k),
+        )
+      }),
+      runs,
+    )
+  })
+
+  test('a linear weight made of several tensors', async () => {
+    const parts = memorySource({ a: random([3, 8], 1), b: random([5, 8], 2) })
+    const g = new GraphBuilder()
+    g.output('y', g.linear(g.input('x', 'f32', ['rows', 8]), g.weight(['a', 'b'], [8, 8], 'int8')))
+    const graph = g.build()
+    const x = random([4, 8], 3)
+    const expected = await (await referenceExecutor.compile(graph, parts)).run({ x })
+    const tested = await onnx.compile(graph, parts)
+    expect(largestDifference((await tested.run({ x })).y.data, expected.y.data)).toBeLessThan(1e-4)
+    await tested.dispose()
+  })
+
+  test('rmsNorm, over rows and over heads', async () => {
+    await fc.assert(
+      fc.asyncProperty(rows, width, seed, async (t, d, s) => {
+        const weights = { gain: { tensor: random([d], s + 1) } }
+        await expectAgreement(
+          { inputs: { x: random([t, d], s) }, weights, write: (g, { x }, w) => [g.rmsNorm(x, w.gain, 1e-6)] },
+          1e-5,
+        )
+        await expectAgreement(
+          { inputs: { x: random([t, 3, d], s) }, weights, write: (g, { x }, w) => [g.rmsNorm(x, w.gain, 1e-6)] },
+          1e-5,
+        )
+      }),
+      runs,
+    )
+  })
+
+  test('rope at far positions, two tables side by side', async () => {
+    await fc.assert(
+      fc.asyncProperty(rows, fc.constantFrom(2, 8, 64), seed, async (t, headDim, s) => {
+        const positions: Tensor = {
+          dtype: 'i32',
+          shape: [t],
+          data: Int32Array.from({ length: t }, (_, i) => (i * 7919 + s) % 131072),
+        }
+        const table = (theta: number) =>
+          Float64Array.from({ length: headDim / 2 }, (_, i) => theta ** ((-2 * i) / headDim))
+        await expectAgreement(
+          {
+            inputs: { x: random([t, 4, headDim], s), positions },
+            write: (g, { x, positions: p }) => [
+              g.rope(x, p, { frequencies: table(10000), scale: 1 }),
+              g.rope(x, p, { frequencies: table(500), scale: 1.25 }),
+            ],
+          },
+          1e-5,
+        )
+      }),
+      runs,
+    )
+  })
+
+  test('elementwise operations, split, reshape, softmax, argmax and top-k', async () => {
+    await fc.assert(
+      fc.asyncProperty(rows, fc.constantFrom(4, 16, 100), seed, async (t, d, s) => {
+        await expectAgreement(
+          {
+            inputs: { a: random([t, d], s), b: random([t, d], s + 1) },
+            write: (g, { a, b }) => {
+              const { values, indices } = g.topK(a, 3)
+              const halves = g.split(a, [d / 2, d / 2])
+              const folded = g.reshape(g.add(a, b), ['rows', 2, d / 2])
+              return [g.siluMul(a, b), folded, ...halves, g.softmax(a), g.logSoftmax(b), g.argmax(a), values, indices]
+            },
+          },
+          1e-5,
+        )
+      }),
+      runs,
+    )
+  })
+
+  test('equal values: the lowest index wins', async () => {
+    const x: Tensor = { dtype: 'f32', shape: [1, 6], data: Float32Array.of(1, 5, 2, 5, 5, 0) }
+    await expectAgreement({ inputs: { x }, write: (g, v) => [g.argmax(v.x), g.topK(v.x, 4).indices] }, 0)
+  })
+})
+
+describe('attention over cache and rows', () => {
+  /** A run of rows with random parents, then a commit of a random path or a truncation: the same on both sides. */
+  const step = fc.record({
+    parentSeeds: fc.array(fc.nat(1000), { minLength: 1, maxLength: 9 }),
+    commit: fc.nat(1000),
+    truncate: fc.nat(5),
+  })
+
+  test('equals the interpreter through any sequence of runs, commits and truncations', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom([4, 4], [4, 2], [6, 1]),
+        fc.constantFrom(null, 1, 3, 8),
+        fc.array(step, { minLength: 1, maxLength: 6 }),
+        seed,
+        async ([heads, kvHeads], window, steps, s) => {
+          const headDim = 8
+          const g = new GraphBuilder()
+          const shapes = { q: heads, k: kvHeads, v: kvHeads }
+          const [q, k, v] = Object.entries(shapes).map(([name, h]) => g.input(name, 'f32', ['rows', h, headDim]))
+          const cache = g.cache({ kvHeads, headDim })
+          g.output('y', g.attention(q, k, v, { cache, scale: 0.4, window }))
+          const graph = g.build()
+          const sides = [
+            await referenceExecutor.compile(graph, memorySource({})),
+            await onnx.compile(graph, memorySource({})),
+          ]
+          const caches = sides.map((side) => side.createCache(400))
+          for (const [i, { parentSeeds, commit, truncate }] of steps.entries()) {
+            const parents = Int32Array.from(parentSeeds, (p, row) => (p % (row + 1)) - 1)
+            const inputs = Object.fromEntries(
+              Object.entries(shapes).map(([name, h], j) => [
+                name,
+                random([parents.length, h, headDim], s + 10 * i + j),
+              ]),
+            )
+            const [expected, actual] = await Promise.all(
+              sides.map((side, j) => side.run(inputs, { rows: { cache: caches[j], parents } })),
+            )
+            expect(largestDifference(actual.y.data, expected.y.data)).toBeLessThan(1e-5)
+            const path: number[] = []
+            for (let row = commit % parents.length; row >= 0; row = parents[row]) path.unshift(row)
+            for (const side of caches) {
+              side.commit(path)
+              if (truncate === 0) side.truncate(Math.floor(side.length / 2))
+            }
+            expect(caches[1].length).toBe(caches[0].length)
+          }
+          await sides[1].dispose()
+        },
+      ),
+      runs,
+    )
+  })
+
+  test('refuses a path that is not one, rows that do not fit, and a commit without a run', async () => {
+    const g = new GraphBuilder()
+    const [q, k, v] = ['q', 'k', 'v'].map((name) => g.input(name, 'f32', ['rows', 1, 2]))
+    g.output('y', g.attention(q, k, v, { cache: g.cache({ kvHeads: 1, headDim: 2 }), scale: 1, window: null }))
+    for (const executor of [referenceExecutor, onnx]) {
+      const executable = await executor.compile(g.build(), memorySource({}))
+      const cache = executable.createCache(3)
+      const inputs = (t: number) => ({ q: random([t, 1, 2], 1), k: random([t, 1, 2], 2), v: random([t, 1, 2], 3) })
+      await executable.run(inputs(3), { rows: { cache, parents: Int32Array.of(-1, 0, 0) } })
+      expect(() => cache.commit([0, 1, 2])).toThrow(/not a path/)
+      expect(() => cache.commit([1])).toThrow(/not a path/)
+      cache.commit([0, 2])
+      expect(() => cache.commit([0])).toThrow(/no run/)
+      expect(() => cache.truncate(3)).toThrow(/0 to 2/)
+      await expect(executable.run(inputs(2), { rows: { cache, parents: Int32Array.of(-1, 0) } })).rejects.toThrow(
+        /do not fit/,
+      )
+      await expect(executable.run(inputs(1), { rows: { cache, parents: Int32Array.of(0) } })).rejects.toThrow(
+        /parent 0/,
+      )
+      await executable.dispose()
+    }
+  })
+})
+
+test.each(['f32', 'int8'] as const)(
+  'a row of a %s linear layer has the same bits whatever rows are beside it, 1 to 64',
+  async (precision) => {
+    const g = new GraphBuilder()
+    const [k, n] = [320, 448]
+    g.output('y', g.linear(g.input('x', 'f32', ['rows', k]), g.weight('w', [n, k], precision)))
+    const layer = await onnx.compile(g.build(), memorySource({ w: random([n, k], 1) }))
+    const x = random([64, k], 2)
+    const take = (from: number, to: number): Tensor => ({
+      dtype: 'f32',
+      shape: [to - from, k],
+      data: x.data.subarray(from * k, to * k),
+    })
+    const alone: Float32Array[] = []
+    for (let row = 0; row < 64; row++) alone.push((await layer.run({ x: take(row, row + 1) })).y.data as Float32Array)
+    for (let t = 1; t <= 64; t++) {
+      const together = (await layer.run({ x: take(0, t) })).y.data as Float32Array
+      for (let row = 0; row < t; row++)
+        expect(Buffer.compare(bytes(together.slice(row * n, (row + 1) * n)), bytes(alone[row]))).toBe(0)
+    }
+    await layer.dispose()
+  },
+)
+
+const bytes = (data: Float32Array) => Buffer.from(data.buffer, data.byteOffset, data.byteLength)

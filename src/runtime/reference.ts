@@ -1,0 +1,87 @@
+import { PacelineError } from '../errors.ts'
+import { type Graph, type InterpreterState, interpret, type RowKeysAndValues } from '../graph/index.ts'
+import { toFloat32 } from '../tensor/index.ts'
+import { checkParents, checkPath, checkRoom, checkTruncate } from './cache-rules.ts'
+import type { Executor, KvCache } from './executor.ts'
+
+/** The reference interpreter as an executor: slow and obvious, the oracle of the others in tests. */
+export const referenceExecutor: Executor = {
+  name: 'reference',
+  async compile(graph, source, { signal } = {}) {
+    const weights = new Map<number, Float32Array>()
+    for (const weight of graph.weights) {
+      signal?.throwIfAborted()
+      const parts = await Promise.all(weight.sources.map(async (name) => toFloat32(await source.read(name))))
+      const data = new Float32Array(weight.shape.reduce((a, b) => a * b, 1))
+      let at = 0
+      for (const part of parts) {
+        data.set(part, at)
+        at += part.length
+      }
+      weights.set(weight.id, data)
+    }
+    return {
+      weightBytes: [...weights.values()].reduce((sum, data) => sum + data.byteLength, 0),
+      async run(inputs, { rows, outputs = [...graph.outputs.keys()] } = {}) {
+        const cache = rows?.cache as ReferenceCache | undefined
+        const state = cache ? cache.begin(rows!.parents) : { past: [], parents: [], fresh: [] }
+        const results = interpret(graph, (weight) => weights.get(weight.id)!, inputs, state)
+        return Object.fromEntries(outputs.map((name) => [name, results[name]]))
+      },
+      createCache: (capacity) => new ReferenceCache(graph, capacity),
+      async dispose() {},
+    }
+  },
+}
+
+class ReferenceCache implements KvCache {
+  readonly capacity: number
+  readonly #layers: RowKeysAndValues[]
+  #last: InterpreterState | undefined
+
+  constructor(graph: Graph, capacity: number) {
+    this.capacity = capacity
+    this.#layers = graph.caches.map(() => ({ keys: [], values: [] }))
+  }
+
+  get length(): number {
+    return this.#layers[0]?.keys.length ?? 0
+  }
+
+  get bytes(): number {
+    return this.#layers.reduce((sum, { keys }) => sum + keys.reduce((s, key) => s + 2 * key.byteLength, 0), 0)
+  }
+
+  /** The state of a run over rows with these parents. */
+  begin(parents: ArrayLike<number>): InterpreterState {
+    checkParents(parents)
+    checkRoom(parents.length, this.length, this.capacity)
+    this.#last = { past: this.#layers, parents, fresh: [] }
+    return this.#last
+  }
+
+  commit(path: ArrayLike<number>): void {
+    if (!this.#last) throw new PacelineError('argument', 'commit: no run since the last commit or truncate')
+    checkPath(path, this.#last.parents)
+    this.#layers.forEach(({ keys, values }, layer) => {
+      for (const row of Array.from(path)) {
+        keys.push(this.#last!.fresh[layer].keys[row])
+        values.push(this.#last!.fresh[layer].values[row])
+      }
+    })
+    this.#last = undefined
+  }
+
+  truncate(length: number): void {
+    checkTruncate(length, this.length)
+    for (const layer of this.#layers) {
+      layer.keys.length = length
+      layer.values.length = length
+    }
+    this.#last = undefined
+  }
+
+  dispose(): void {
+    this.truncate(0)
+  }
+}
