@@ -1,3 +1,4 @@
 export type { CompileOptions, Executable, Executor, KvCache, RowLayout, RunOptions } from './executor.ts'
+export { type DeviceProfile, measureDevice } from './onnx/device.ts'
 export { type OnnxOptions, onnxExecutor } from './onnx/executor.ts'
 export { referenceExecutor } from './reference.ts'

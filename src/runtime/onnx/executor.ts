@@ -2,23 +2,20 @@ import { availableParallelism } from 'node:os'
 import type * as Ort from 'onnxruntime-node'
 import { PacelineError } from '../../errors.ts'
 import type { Graph } from '../../graph/index.ts'
-import type { DType, Tensor } from '../../tensor/index.ts'
+import type { DType, Tensor, TensorSource } from '../../tensor/index.ts'
 import { checkParents } from '../cache-rules.ts'
 import type { CompileOptions, Executable, Executor, RunOptions } from '../executor.ts'
 import { newKeys, newValues } from './attention.ts'
 import { FunctionalCache } from './cache.ts'
-import { Feeds, type RunContext } from './feeds.ts'
+import { type Feed, Feeds, type RunContext } from './feeds.ts'
 import { lower } from './lowering.ts'
 import { OnnxModel, type OnnxType } from './model.ts'
+import { createSession, loadOnnxRuntime, type SessionOptions } from './session.ts'
+import { collectGarbage, Slabs } from './slabs.ts'
 import { visibilityOf } from './visibility.ts'
 import { type PackedWeight, packWeight } from './weights.ts'
 
-export interface OnnxOptions {
-  /** Threads inside an operation; all processors unless given. */
-  readonly threads?: number
-  /** Passed through to ONNX Runtime, e.g. `['webgpu', 'cpu']`. */
-  readonly executionProviders?: readonly string[]
-}
+export type OnnxOptions = Partial<SessionOptions>
 
 /** Runs graphs with ONNX Runtime (onnxruntime-node), CPU by default. The native library loads at the first `compile`. */
 export function onnxExecutor({
@@ -29,66 +26,43 @@ export function onnxExecutor({
     name: 'onnx',
     async compile(graph, source, options = {}) {
       const ort = await loadOnnxRuntime()
-      const packed = new Map<number, PackedWeight>()
-      for (const [weight, data] of await packAll(graph, source, options)) packed.set(weight, data)
-      const model = new OnnxModel()
-      const feeds = new Feeds(model, graph.inputs)
-      lower(graph, packed, feeds, model)
-      const weightBytes = [...packed.values()].reduce((sum, weight) => sum + bytesOf(weight), 0)
-      packed.clear()
-      const session = await createSession(ort, model, { threads, executionProviders })
+      const { session, feeds, weightBytes } = await load(ort, graph, source, options, { threads, executionProviders })
+      collectGarbage()
       return new OnnxExecutable(ort, session, graph, feeds, weightBytes)
     },
   }
 }
 
-async function loadOnnxRuntime(): Promise<typeof Ort> {
-  try {
-    return (await import('onnxruntime-node')).default as typeof Ort
-  } catch (cause) {
-    throw new PacelineError('runtime', 'onnxruntime-node cannot be loaded on this platform; is it installed?', {
-      cause,
-    })
-  }
+/** A session over the packed weights. Nothing that it returns leads back to them: the session has its own copy. */
+async function load(
+  ort: typeof Ort,
+  graph: Graph,
+  source: TensorSource,
+  options: CompileOptions,
+  sessionOptions: SessionOptions,
+): Promise<{ session: Ort.InferenceSession; feeds: ReadonlyMap<string, Feed>; weightBytes: number }> {
+  const packed = await packAll(graph, source, options)
+  const weightBytes = [...packed.values()].reduce((sum, weight) => sum + bytesOf(weight), 0)
+  const model = new OnnxModel()
+  const feeds = new Feeds(model, graph.inputs)
+  lower(graph, packed, feeds, model)
+  return { session: await createSession(ort, model, sessionOptions), feeds: new Map(feeds.entries()), weightBytes }
 }
 
-async function packAll(
-  graph: Graph,
-  source: Parameters<Executor['compile']>[1],
-  { onProgress, signal }: CompileOptions,
-) {
+async function packAll(graph: Graph, source: TensorSource, { onProgress, signal }: CompileOptions) {
   const total = graph.weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
   let done = 0
-  const packed: [number, PackedWeight][] = []
+  const packed = new Map<number, PackedWeight>()
+  const slabs = new Slabs()
   for (const weight of graph.weights) {
-    const data = await packWeight(weight, source, (elements) => {
+    const data = await packWeight(weight, source, slabs, (elements) => {
       signal?.throwIfAborted()
       done += elements
       onProgress?.(done, total)
     })
-    packed.push([weight.id, data])
+    packed.set(weight.id, data)
   }
   return packed
-}
-
-async function createSession(
-  ort: typeof Ort,
-  model: OnnxModel,
-  options: Required<OnnxOptions>,
-): Promise<Ort.InferenceSession> {
-  const bytes = model.finish()
-  try {
-    return await ort.InferenceSession.create(bytes.model, {
-      externalData: bytes.externalData,
-      intraOpNumThreads: options.threads,
-      executionProviders: [...options.executionProviders] as Ort.InferenceSession.ExecutionProviderConfig[],
-      logSeverityLevel: 3,
-      // The arena keeps what packing the weights frees; without it that memory goes back to the system.
-      enableCpuMemArena: false,
-    })
-  } catch (cause) {
-    throw new PacelineError('runtime', `ONNX Runtime refused the model: ${(cause as Error).message}`, { cause })
-  }
 }
 
 class OnnxExecutable implements Executable {
@@ -96,10 +70,16 @@ class OnnxExecutable implements Executable {
   readonly #ort: typeof Ort
   readonly #session: Ort.InferenceSession
   readonly #graph: Graph
-  readonly #feeds: Feeds
+  readonly #feeds: ReadonlyMap<string, Feed>
   readonly #newRows: readonly string[]
 
-  constructor(ort: typeof Ort, session: Ort.InferenceSession, graph: Graph, feeds: Feeds, weightBytes: number) {
+  constructor(
+    ort: typeof Ort,
+    session: Ort.InferenceSession,
+    graph: Graph,
+    feeds: ReadonlyMap<string, Feed>,
+    weightBytes: number,
+  ) {
     this.#ort = ort
     this.#session = session
     this.#graph = graph
@@ -160,7 +140,7 @@ class OnnxExecutable implements Executable {
       ...(cache && { cache }),
       ...(parents && { visibility: visibilityOf(parents) }),
     }
-    for (const [name, { type, make }] of this.#feeds.entries()) {
+    for (const [name, { type, make }] of this.#feeds) {
       const { dims, data } = make(run)
       feeds[name] = this.#tensor(type, dims, data)
     }

@@ -14,7 +14,7 @@ export interface RunContext {
 }
 
 /** An input of the ONNX model that is computed here, before a run, rather than by operators inside it. */
-interface Feed {
+export interface Feed {
   readonly type: OnnxType
   readonly make: (run: RunContext) => { dims: readonly number[]; data: Float32Array | Uint8Array | BigInt64Array }
 }

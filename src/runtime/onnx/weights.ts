@@ -1,6 +1,7 @@
 import { PacelineError } from '../../errors.ts'
 import type { Weight } from '../../graph/index.ts'
 import { float16ToFloat32, quantiseInt4, quantiseInt8, type TensorSource, toFloat32 } from '../../tensor/index.ts'
+import type { Slabs } from './slabs.ts'
 
 /** A weight in the layout that ONNX Runtime's operator for its precision wants. */
 export type PackedWeight =
@@ -8,8 +9,8 @@ export type PackedWeight =
   | { readonly precision: 'int8'; readonly data: Int8Array; readonly scales: Float32Array } // [K, N], [N]
   | { readonly precision: 'int4'; readonly data: Uint8Array; readonly scales: Float32Array } // [N, groups, 64], [N, groups]
 
-/** Rows are read and packed a few million elements at a time: the f32 form of a large weight never exists as a whole. */
-const chunkElements = 1 << 22
+/** Rows are read and packed about a million elements at a time: the f32 form of a large weight never exists as a whole. */
+const chunkElements = 1 << 20
 
 /**
  * Reads a weight from its checkpoint tensors and packs it. `onChunk` hears how many elements each step packed.
@@ -18,10 +19,11 @@ const chunkElements = 1 << 22
 export async function packWeight(
   weight: Weight,
   source: TensorSource,
+  slabs: Slabs,
   onChunk: (elements: number) => void,
 ): Promise<PackedWeight> {
   const [n, k] = [weight.shape[0], weight.shape.slice(1).reduce((a, b) => a * b, 1)]
-  const packer = packers[weight.precision](n, k)
+  const packer = packers[weight.precision](n, k, slabs)
   const rowsPerChunk = Math.max(1, Math.floor(chunkElements / k))
   let row = 0
   for (const name of weight.sources) {
@@ -45,15 +47,15 @@ interface Packer {
   add(chunk: Float32Array, row: number, rows: number, name: string): void
 }
 
-const packers: Record<Weight['precision'], (n: number, k: number) => Packer> = {
-  f32(n, k) {
-    const data = new Float32Array(n * k)
+const packers: Record<Weight['precision'], (n: number, k: number, slabs: Slabs) => Packer> = {
+  f32(n, k, slabs) {
+    const data = slabs.allocate(Float32Array, n * k)
     return { packed: { precision: 'f32', data }, add: (chunk, row) => data.set(chunk, row * k) }
   },
 
-  int8(n, k) {
-    const data = new Int8Array(n * k)
-    const scales = new Float32Array(n)
+  int8(n, k, slabs) {
+    const data = slabs.allocate(Int8Array, n * k)
+    const scales = slabs.allocate(Float32Array, n)
     return {
       packed: { precision: 'int8', data, scales },
       add(chunk, row, rows, name) {
@@ -64,10 +66,10 @@ const packers: Record<Weight['precision'], (n: number, k: number) => Packer> = {
     }
   },
 
-  int4(n, k) {
+  int4(n, k, slabs) {
     const groups = Math.ceil(k / 128)
-    const data = new Uint8Array(n * groups * 64)
-    const scales = new Float32Array(n * groups)
+    const data = slabs.allocate(Uint8Array, n * groups * 64)
+    const scales = slabs.allocate(Float32Array, n * groups)
     return {
       packed: { precision: 'int4', data, scales },
       add(chunk, row, rows, name) {

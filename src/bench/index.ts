@@ -1,0 +1,2 @@
+export { type DeviceProfile, measureDevice } from '../runtime/index.ts'
+export { type Profile, type ProfileOptions, profile, profiledRows } from './profile.ts'
