@@ -1,4 +1,4 @@
-export type { ChatMessage } from './checkpoint/index.ts'
+export { type ChatMessage, writeRandomCheckpoint } from './checkpoint/index.ts'
 export type { SamplingOptions, Speedup, Statistics } from './decoding/index.ts'
 export {
   type FinishReason,
