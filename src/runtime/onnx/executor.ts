@@ -17,6 +17,9 @@ import { type PackedWeight, packWeight } from './weights.ts'
 
 export type OnnxOptions = Partial<SessionOptions>
 
+/** Weights from this size on are worth a garbage collection after loading. */
+const largeBytes = 256 << 20
+
 /** Runs graphs with ONNX Runtime (onnxruntime-node), CPU by default. The native library loads at the first `compile`. */
 export function onnxExecutor({
   threads = availableParallelism(),
@@ -27,7 +30,7 @@ export function onnxExecutor({
     async compile(graph, source, options = {}) {
       const ort = await loadOnnxRuntime()
       const { session, feeds, weightBytes } = await load(ort, graph, source, options, { threads, executionProviders })
-      collectGarbage()
+      if (weightBytes > largeBytes) collectGarbage()
       return new OnnxExecutable(ort, session, graph, feeds, weightBytes)
     },
   }

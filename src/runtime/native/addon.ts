@@ -1,0 +1,78 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { PacelineError } from '../../errors.ts'
+import type { Program } from './lowering.ts'
+
+/*
+ * The face of the C++ addon (native/). It checks everything it is given: a wrong call is an error, never a crash.
+ */
+
+export type WeightKind = 'f32' | 'int8' | 'int4' | 'vector'
+
+/** A weight in the form that the kernels read, filled in steps of whole rows, in order. */
+export interface NativeWeight {
+  /** Rows [rows, K] of a weight of kind f32 or vector. */
+  addF32(row: number, data: Float32Array): void
+  /** Quantised rows, as `quantiseInt8` and `quantiseInt4` make them. */
+  add(values: Int8Array | Uint8Array, scales: Float32Array | Uint16Array, row: number, rows: number): void
+  readonly bytes: number
+}
+
+export interface NativeCache {
+  readonly length: number
+  readonly bytes: number
+  commit(path: Int32Array): void
+  truncate(length: number): void
+  dispose(): void
+}
+
+export interface NativeProgram {
+  run(
+    rows: number,
+    inputs: readonly (Float32Array | Int32Array)[],
+    cache: NativeCache | null,
+    parents: Int32Array | null,
+    wanted: readonly number[],
+  ): (Float32Array | Int32Array)[]
+  dispose(): void
+}
+
+export interface Addon {
+  /** The instruction set in use: avx512vnni, avx2, neon, portable; PACELINE_ISA names another. */
+  isa(): string
+  availableIsas(): string[]
+  readonly Pool: new (threads: number) => { dispose(): void }
+  readonly Weight: new (shape: { type: WeightKind; n: number; k: number; isa: string }) => NativeWeight
+  readonly Program: new (
+    pool: InstanceType<Addon['Pool']>,
+    program: Program & { weights: readonly NativeWeight[]; isa: string },
+  ) => NativeProgram
+  readonly Cache: new (program: NativeProgram, capacity: number) => NativeCache
+}
+
+const folder = new URL('../../../native/build/', import.meta.url)
+
+/** The addon, or why it is not there. Nothing is loaded before the first call. */
+export function loadAddon(): Addon | { readonly reason: string } {
+  const path = fileURLToPath(new URL('Release/paceline.node', folder))
+  if (!existsSync(path)) return { reason: buildFailure() ?? 'it has not been built (npm run build:native)' }
+  try {
+    return createRequire(import.meta.url)(path) as Addon
+  } catch (error) {
+    return { reason: (error as Error).message }
+  }
+}
+
+/** The addon. Throws code `runtime` with the reason when it is not there. */
+export function requireAddon(): Addon {
+  const addon = loadAddon()
+  if ('reason' in addon) throw new PacelineError('runtime', `the native executor is not available: ${addon.reason}`)
+  return addon
+}
+
+/** What the installation wrote when the compiler failed. */
+function buildFailure(): string | undefined {
+  const file = new URL('failure.txt', folder)
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
+}

@@ -1,0 +1,179 @@
+import { availableParallelism } from 'node:os'
+import { PacelineError } from '../../errors.ts'
+import type { Graph, Weight } from '../../graph/index.ts'
+import { elementCount, quantiseInt4, quantiseInt8, type Tensor, type TensorSource } from '../../tensor/index.ts'
+import type { CompileOptions, Executable, Executor, KvCache, RunOptions } from '../executor.ts'
+import { readWeightRows, rowsAndWidth, type WeightRows } from '../weight-rows.ts'
+import { type Addon, type NativeCache, type NativeProgram, type NativeWeight, requireAddon } from './addon.ts'
+import { lower } from './lowering.ts'
+
+export interface NativeOptions {
+  /** Threads of a run; all processors unless given. Results do not depend on it. */
+  readonly threads?: number
+  /** The kernels' instruction set; the best this processor has, or PACELINE_ISA, unless given. */
+  readonly isa?: string
+}
+
+/** Rows that the kernels pack side by side: weights arrive in multiples of it. */
+const panelRows = 16
+
+/** Runs graphs as native programs on the CPU. Throws code `runtime` where the addon is not there. */
+export function nativeExecutor({ threads = availableParallelism(), isa }: NativeOptions = {}): Executor {
+  return {
+    name: 'native',
+    async compile(graph, source, options = {}) {
+      const addon = requireAddon()
+      const program = lower(graph)
+      const kernels = isa ?? addon.isa()
+      const weights = await packAll(addon, kernels, graph, source, options)
+      return guarded(() => {
+        const pool = new addon.Pool(threads)
+        return new NativeExecutable(
+          addon,
+          pool,
+          new addon.Program(pool, { ...program, weights, isa: kernels }),
+          graph,
+          weights,
+        )
+      })
+    },
+  }
+}
+
+async function packAll(
+  addon: Addon,
+  isa: string,
+  graph: Graph,
+  source: TensorSource,
+  { onProgress, signal }: CompileOptions,
+) {
+  const total = graph.weights.reduce((sum, { shape }) => sum + elementCount(shape), 0)
+  let done = 0
+  const packed: NativeWeight[] = []
+  for (const weight of graph.weights) {
+    const { n, k } = rowsAndWidth(weight)
+    const type = weight.shape.length === 1 ? 'vector' : weight.precision
+    const native = guarded(() => new addon.Weight({ type, n, k, isa }))
+    for await (const chunk of readWeightRows(weight, source, panelRows)) {
+      signal?.throwIfAborted()
+      guarded(() => addRows[type === 'vector' ? 'f32' : type](native, chunk, k, weight.sources.join(', ')))
+      done += chunk.data.length
+      onProgress?.(done, total)
+    }
+    packed.push(native)
+  }
+  return packed
+}
+
+const addRows: Record<Weight['precision'], (to: NativeWeight, rows: WeightRows, k: number, name: string) => void> = {
+  f32: (to, { row, data }) => to.addF32(row, data),
+  int8(to, { row, rows, data }, k, name) {
+    const { values, scales } = quantiseInt8(data, rows, k, name)
+    to.add(values, scales, row, rows)
+  },
+  int4(to, { row, rows, data }, k, name) {
+    const { packed, scales } = quantiseInt4(data, rows, k, name)
+    to.add(packed, scales, row, rows)
+  },
+}
+
+class NativeExecutable implements Executable {
+  readonly weightBytes: number
+  readonly #addon: Addon
+  readonly #pool: InstanceType<Addon['Pool']>
+  readonly #program: NativeProgram
+  readonly #graph: Graph
+  readonly #outputs: readonly string[]
+
+  constructor(
+    addon: Addon,
+    pool: InstanceType<Addon['Pool']>,
+    program: NativeProgram,
+    graph: Graph,
+    weights: readonly NativeWeight[],
+  ) {
+    this.#addon = addon
+    this.#pool = pool
+    this.#program = program
+    this.#graph = graph
+    this.#outputs = [...graph.outputs.keys()]
+    this.weightBytes = weights.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
+  async run(
+    inputs: Readonly<Record<string, Tensor>>,
+    { rows, outputs = this.#outputs }: RunOptions = {},
+  ): Promise<Record<string, Tensor>> {
+    const given = this.#graph.inputs.map(({ name, dtype, shape }) => {
+      const input = inputs[name]
+      if (
+        !input ||
+        input.dtype !== dtype ||
+        !shape.every((size, i) => typeof size === 'string' || size === input.shape[i])
+      )
+        throw new PacelineError('argument', `the graph needs an input "${name}" of ${dtype} [${shape}]`)
+      return input
+    })
+    const count = given[0].shape[0]
+    const data = given.map((input) => input.data as Float32Array | Int32Array)
+    const wanted = outputs.map((name) => this.#outputs.indexOf(name))
+    const cache = (rows?.cache as Cache | undefined)?.native ?? null
+    const results = guarded(() => this.#program.run(count, data, cache, rows?.parents ?? null, wanted))
+    return Object.fromEntries(
+      outputs.map((name, i) => {
+        const { dtype, shape } = this.#graph.outputs.get(name)!
+        return [name, { dtype, shape: [count, ...(shape.slice(1) as number[])], data: results[i] } as Tensor]
+      }),
+    )
+  }
+
+  createCache(capacity: number): KvCache {
+    return guarded(() => new Cache(new this.#addon.Cache(this.#program, capacity), capacity))
+  }
+
+  async dispose(): Promise<void> {
+    this.#program.dispose()
+    this.#pool.dispose()
+  }
+}
+
+class Cache implements KvCache {
+  readonly native: NativeCache
+  readonly capacity: number
+
+  constructor(native: NativeCache, capacity: number) {
+    this.native = native
+    this.capacity = capacity
+  }
+
+  get length(): number {
+    return this.native.length
+  }
+
+  get bytes(): number {
+    return this.native.bytes
+  }
+
+  commit(path: ArrayLike<number>): void {
+    guarded(() => this.native.commit(Int32Array.from(path)))
+  }
+
+  truncate(length: number): void {
+    guarded(() => this.native.truncate(length))
+  }
+
+  dispose(): void {
+    this.native.dispose()
+  }
+}
+
+/** Errors of the addon as errors of the library. */
+function guarded<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    const { code, message } = error as Error & { code?: string }
+    if (PacelineError.isInstance(error)) throw error
+    throw new PacelineError(code === 'argument' || code === 'context' ? code : 'runtime', message, { cause: error })
+  }
+}

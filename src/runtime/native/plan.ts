@@ -1,0 +1,88 @@
+import type { Graph, Value } from '../../graph/index.ts'
+import { isWeight } from '../../graph/index.ts'
+
+/** Where a value lies in the arena, per row of the run: `offset` floats in front of its buffer, then its place in it. */
+export interface View {
+  /** Floats per row in front of the buffer. */
+  readonly offset: number
+  /** Floats from one row of the buffer to the next. */
+  readonly stride: number
+  /** First column. */
+  readonly start: number
+}
+
+/** Memory for all values of a graph: a view for each, and the width of the arena in floats per row. */
+export interface Plan {
+  readonly views: ReadonlyMap<number, View>
+  readonly width: number
+}
+
+/** Buffers begin on cache lines. */
+const lineFloats = 16
+
+interface Buffer {
+  readonly width: number
+  /** Index of the node that writes it first, and of the last that reads it. */
+  readonly from: number
+  to: number
+  offset: number
+}
+
+/**
+ * Gives every value a place, so that values that live at the same time never overlap. Splits and reshapes are views of
+ * what they cut: they cost nothing. Inputs live from the start, outputs to the end.
+ */
+export function planBuffers(graph: Graph): Plan {
+  const buffers: Buffer[] = []
+  const places = new Map<number, { buffer: Buffer; start: number }>()
+  const create = (value: Value, node: number) => {
+    const buffer = { width: widthOf(value), from: node, to: node, offset: 0 }
+    buffers.push(buffer)
+    places.set(value.id, { buffer, start: 0 })
+  }
+
+  for (const input of graph.inputs) create(input, -1)
+  graph.nodes.forEach(({ op, inputs, outputs }, index) => {
+    for (const input of inputs) if (!isWeight(input)) places.get(input.id)!.buffer.to = index
+    if (op === 'reshape') places.set(outputs[0].id, places.get(inputs[0].id)!)
+    else if (op === 'split') {
+      let { buffer, start } = places.get(inputs[0].id)!
+      for (const output of outputs) {
+        places.set(output.id, { buffer, start })
+        start += widthOf(output)
+      }
+    } else for (const output of outputs) create(output, index)
+  })
+  for (const output of graph.outputs.values()) places.get(output.id)!.buffer.to = graph.nodes.length
+
+  const width = packBuffers(buffers)
+  const views = new Map(
+    [...places].map(([id, { buffer, start }]) => [id, { offset: buffer.offset, stride: buffer.width, start }] as const),
+  )
+  return { views, width }
+}
+
+/** Floats of one row of a value. */
+export function widthOf({ shape }: Value): number {
+  return shape.slice(1).reduce<number>((product, size) => product * (size as number), 1)
+}
+
+/** First fit: each buffer goes to the lowest gap among those that live at the same time. Returns the arena's width. */
+function packBuffers(buffers: readonly Buffer[]): number {
+  const placed: Buffer[] = []
+  for (const buffer of buffers) {
+    const alive = placed
+      .filter(({ from, to }) => from <= buffer.to && buffer.from <= to)
+      .sort((a, b) => a.offset - b.offset)
+    let offset = 0
+    for (const other of alive) {
+      if (offset + aligned(buffer.width) <= other.offset) break
+      offset = Math.max(offset, other.offset + aligned(other.width))
+    }
+    buffer.offset = offset
+    placed.push(buffer)
+  }
+  return placed.reduce((end, { offset, width }) => Math.max(end, offset + aligned(width)), 0)
+}
+
+const aligned = (width: number) => Math.ceil(width / lineFloats) * lineFloats
