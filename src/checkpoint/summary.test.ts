@@ -85,3 +85,11 @@ test('a tied head is packed apart from the embedding table', () => {
 test('a token adds one key and one value per layer and head to the cache', () => {
   expect(summary('llama-8b').cacheBytesPerToken).toBe(32 * 2 * 8 * 128 * 4)
 })
+
+test('a pass reads everything but the embedding table, tied or not', () => {
+  for (const tiedEmbeddings of [false, true]) {
+    const { loadedBytes, streamedBytes, parameters } = summary({ tiedEmbeddings })
+    expect(streamedBytes.f32).toBe(4 * (parameters.total - (tiedEmbeddings ? 0 : parameters.embedding)))
+    expect(loadedBytes.int8 - streamedBytes.int8).toBe(4 * parameters.embedding)
+  }
+})

@@ -10,6 +10,8 @@ export interface CheckpointSummary {
   readonly storedBytes: number
   /** Bytes of all weights in memory, by the format of the linear ones. */
   readonly loadedBytes: Readonly<LinearBytes>
+  /** Bytes of weights that a forward pass reads: all but the embedding table, of which it copies a row per token. */
+  readonly streamedBytes: Readonly<LinearBytes>
   /** Bytes that one token adds to the cache of keys and values, in f32. */
   readonly cacheBytesPerToken: number
 }
@@ -27,10 +29,13 @@ interface LinearBytes {
 export function describeCheckpoint(spec: ModelSpec, source: TensorSource): CheckpointSummary {
   const parameters = { embedding: 0, attention: 0, mlp: 0, norm: 0, head: 0, total: 0 }
   const loadedBytes: LinearBytes = { f32: 0, int8: 0, int4: 0 }
-  const load = (bytes: LinearBytes) => {
-    loadedBytes.f32 += bytes.f32
-    loadedBytes.int8 += bytes.int8
-    loadedBytes.int4 += bytes.int4
+  const streamedBytes: LinearBytes = { f32: 0, int8: 0, int4: 0 }
+  const add = (bytes: LinearBytes, streamed = true) => {
+    for (const sums of streamed ? [loadedBytes, streamedBytes] : [loadedBytes]) {
+      sums.f32 += bytes.f32
+      sums.int8 += bytes.int8
+      sums.int4 += bytes.int4
+    }
   }
 
   let storedBytes = 0
@@ -42,12 +47,12 @@ export function describeCheckpoint(spec: ModelSpec, source: TensorSource): Check
     const stored = count * bytesPerElement(source.infos.get(name)!.dtype!)
     storedBytes += stored
     const linear = dimensions.length === 2 && part !== 'embedding'
-    load(linear ? linearBytes(outputs, inputs) : { f32: stored, int8: stored, int4: stored })
+    add(linear ? linearBytes(outputs, inputs) : { f32: stored, int8: stored, int4: stored }, part !== 'embedding')
   }
-  if (spec.tiedEmbeddings) load(linearBytes(spec.vocabSize, spec.hiddenSize))
+  if (spec.tiedEmbeddings) add(linearBytes(spec.vocabSize, spec.hiddenSize))
 
   const cacheBytesPerToken = spec.layerCount * 2 * spec.kvHeadCount * spec.headDim * 4
-  return { parameters, storedBytes, loadedBytes, cacheBytesPerToken }
+  return { parameters, storedBytes, loadedBytes, streamedBytes, cacheBytesPerToken }
 }
 
 function linearBytes(outputs: number, inputs: number): LinearBytes {

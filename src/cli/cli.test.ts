@@ -1,0 +1,276 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { expectedTensors, writeRandomCheckpoint } from '../checkpoint/index.ts'
+import { elementCount } from '../tensor/index.ts'
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+let folder = ''
+const at = (name: string) => join(folder, name)
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'paceline-cli-'))
+  await writeRandomCheckpoint(at('tiny'), 'llama-tiny', 1)
+  await writeRandomCheckpoint(at('long'), { contextLength: 65_536 }, 1)
+  await writeRandomCheckpoint(at('chat'), 'llama-tiny', 1, {
+    chatTemplate: '{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}',
+  })
+  await writeRandomCheckpoint(at('bad-template'), 'llama-tiny', 1, { chatTemplate: '{% if %}' })
+  for (const file of ['config.json', 'tokenizer.json', 'model.safetensors']) {
+    await cp(at('tiny'), at(`without-${file}`), { recursive: true })
+    await rm(join(at(`without-${file}`), file))
+  }
+  await cp(at('tiny'), at('bad-shape'), { recursive: true })
+  await changeConfig(at('bad-shape'), { intermediate_size: 192 })
+  await cp(at('tiny'), at('mamba'), { recursive: true })
+  await changeConfig(at('mamba'), { model_type: 'mamba' })
+  await writeFile(at('empty.txt'), '\n')
+  await writeFile(at('prompt.txt'), 'abcabcabc\n')
+})
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+async function changeConfig(model: string, fields: object): Promise<void> {
+  const file = join(model, 'config.json')
+  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), ...fields }))
+}
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+interface Circumstances {
+  readonly input?: string
+  readonly env?: NodeJS.ProcessEnv
+  /** Gets the process as it starts. */
+  readonly started?: (child: ChildProcess) => void
+}
+
+/** Runs the built command, at most two at a time. `@name` stands for a file or folder of this test. */
+function paceline(args: readonly string[], { input, env, started }: Circumstances = {}): Promise<Ended> {
+  return whenFree(
+    () =>
+      new Promise((resolve) => {
+        const { NO_COLOR: _, FORCE_COLOR: __, ...clean } = process.env
+        const resolved = args.map((arg) => (arg.startsWith('@') ? at(arg.slice(1)) : arg))
+        const child = spawn(process.execPath, [main, ...resolved], { env: { ...clean, ...env } })
+        let stdout = ''
+        let stderr = ''
+        child.stdout.setEncoding('utf8').on('data', (text) => {
+          stdout += text
+        })
+        child.stderr.setEncoding('utf8').on('data', (text) => {
+          stderr += text
+        })
+        child.stdin.on('error', () => {}).end(input)
+        child.on('close', (code) => resolve({ code, stdout, stderr }))
+        started?.(child)
+      }),
+  )
+}
+
+const slots: Promise<unknown>[] = [Promise.resolve(), Promise.resolve()]
+let next = 0
+
+function whenFree<T>(task: () => Promise<T>): Promise<T> {
+  const slot = next++ % slots.length
+  const result = slots[slot].then(task)
+  slots[slot] = result.catch(() => {})
+  return result
+}
+
+describe.concurrent('what is wrong is said in one line that names it, with an exit code and nothing on stdout', () => {
+  const wrong: [what: string, args: string[], code: number, names: string[]][] = [
+    ['no such folder', ['generate', '@nowhere', 'Hi'], 1, ['nowhere', 'no such folder']],
+    ['a folder without config.json', ['generate', '@without-config.json', 'Hi'], 1, ['config.json']],
+    ['a folder without tokenizer.json', ['generate', '@without-tokenizer.json', 'Hi'], 1, ['tokenizer.json']],
+    ['a folder without weights', ['generate', '@without-model.safetensors', 'Hi'], 1, ['model.safetensors']],
+    ['a tensor of another shape', ['generate', '@bad-shape', 'Hi'], 1, ['gate_proj', '[176, 64]', '[192, 64]']],
+    ['another architecture', ['generate', '@mamba', 'Hi'], 1, ['model_type', 'mamba']],
+    ['another architecture, inspected', ['inspect', '@mamba', '--json'], 1, ['model_type', 'mamba']],
+    ['too long a prompt', ['generate', '@tiny', 'x'.repeat(600), '--json'], 1, ['601 tokens', '512']],
+    ['an unreadable chat template', ['generate', '@bad-template', 'Hi', '--chat'], 1, ['tokenizer_config', 'Jinja']],
+    ['no chat template', ['generate', '@tiny', 'Hi', '--chat', '--json'], 1, ['no chat template']],
+    ['no such prompt file', ['generate', '@tiny', '--prompt-file', '@nowhere'], 1, ['--prompt-file', 'nowhere']],
+    ['a report that has nowhere to go', ['profile', '--shape', 'llama-tiny', '--json', '@no/x'], 1, ['no/x']],
+    ['an empty prompt', ['generate', '@tiny', ''], 2, ['prompt is empty']],
+    ['an empty stdin', ['generate', '@tiny', '--json'], 2, ['prompt is empty']],
+    ['an empty prompt file', ['generate', '@tiny', '--prompt-file', '@empty.txt'], 2, ['prompt is empty']],
+    ['two prompts', ['generate', '@tiny', 'Hi', '--prompt-file', '@prompt.txt'], 2, ['--prompt-file']],
+    ['a system message without --chat', ['generate', '@tiny', 'Hi', '--system', 'x'], 2, ['--system', '--chat']],
+    ['an unknown flag', ['generate', '@tiny', 'Hi', '--max-token', '3'], 2, ['--max-token', '--max-tokens?']],
+    ['an unknown command', ['genrate'], 2, ['genrate', 'generate?']],
+    ['no folder', ['generate'], 2, ['model-folder']],
+    ['what is no number', ['generate', '@tiny', 'Hi', '--temperature', 'hot'], 2, ['--temperature', 'hot']],
+    ['a number out of range', ['generate', '@tiny', 'Hi', '--top-p', '1.5'], 2, ['--top-p', '0 to 1', '1.5']],
+    ['a fraction of a token', ['generate', '@tiny', 'Hi', '--max-tokens', '1.5'], 2, ['--max-tokens', '1.5']],
+    ['no threads', ['generate', '@tiny', 'Hi', '--threads', '0'], 2, ['--threads', '0']],
+    ['a bias without a value', ['generate', '@tiny', 'Hi', '--logit-bias', '3'], 2, ['--logit-bias', 'TOKEN-ID=']],
+    ['a bias for no token', ['generate', '@tiny', 'Hi', '--logit-bias', '320=1'], 2, ['320', '319']],
+    ['an unknown drafter', ['generate', '@tiny', 'Hi', '--drafter', 'oracle'], 2, ['oracle', 'prompt-lookup']],
+    ['an unknown dtype', ['generate', '@tiny', 'Hi', '--dtype', 'f8'], 2, ['f8', 'int4']],
+    ['an unknown dtype among others', ['profile', '--shape', 'llama-tiny', '--dtype', 'f32,f8'], 2, ['f8', 'int4']],
+    ['an unknown shape', ['profile', '--shape', 'llama-2t'], 2, ['llama-2t', 'llama-1b']],
+    ['nothing to profile', ['profile'], 2, ['--model', '--shape']],
+    ['two things to profile', ['profile', '--model', '@tiny', '--shape', 'llama-tiny'], 2, ['--model', '--shape']],
+  ]
+  test.for(wrong)('%s', async ([, args, code, names]) => {
+    const ended = await paceline(args)
+    expect(ended).toMatchObject({ code, stdout: '' })
+    expect(ended.stderr).toMatch(/^paceline: .+\n$/)
+    for (const name of names) expect(ended.stderr).toContain(name)
+  })
+
+  test('--debug adds the stack', async () => {
+    const { code, stderr } = await paceline(['generate', '@nowhere', 'Hi', '--debug'])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^paceline: .+\n.+\n {4}at /)
+  })
+})
+
+describe.concurrent('paceline generate', () => {
+  const copying = ['generate', '@tiny', 'abcabcabc', '--max-tokens', '60', '--ignore-eos']
+  const lookup = ['--drafter', 'prompt-lookup']
+
+  test('gives the same text with and without a drafter, in JSON, piped and in colour', async () => {
+    const [plain, guessed, piped, coloured] = await Promise.all([
+      paceline([...copying, '--json']),
+      paceline([...copying, ...lookup, '--json']),
+      paceline([...copying, ...lookup]),
+      paceline([...copying, ...lookup], { env: { FORCE_COLOR: '1' } }),
+    ])
+    const { text, ids, finishReason, stats } = JSON.parse(plain.stdout)
+    expect(plain).toMatchObject({ code: 0, stderr: '' })
+    expect({ tokens: ids.length, finishReason }).toEqual({ tokens: 60, finishReason: 'length' })
+    expect(stats).toMatchObject({ promptTokens: 10, tokens: 60, forwards: 60, acceptanceLength: 1 })
+    expect(Object.keys(stats.speedup)).toEqual(['rowMs', 'S', 'tau', 'D', 'v', 'h'])
+
+    const other = JSON.parse(guessed.stdout)
+    expect(other).toMatchObject({ text, ids, finishReason })
+    expect(other.stats.acceptanceLength).toBeGreaterThan(1)
+
+    expect(piped).toMatchObject({ code: 0, stdout: text })
+    expect(piped.stderr).toMatch(/^60 tokens \(length\).+tau.+S = tau \/ \(D \+ v \+ h\) = .+accepted by position.+\n$/)
+
+    const [green, end] = ['\x1b[32m', '\x1b[39m']
+    expect(coloured.stdout).toContain(green)
+    expect(coloured.stdout.replaceAll(green, '').replaceAll(end, '')).toBe(text)
+  })
+
+  test('reads the prompt from stdin or a file, without the last line break', async () => {
+    const argument = ['--max-tokens', '8', '--json']
+    const ended = await Promise.all([
+      paceline(['generate', '@tiny', 'abcabcabc', ...argument]),
+      paceline(['generate', '@tiny', ...argument], { input: 'abcabcabc\n' }),
+      paceline(['generate', '@tiny', '-', ...argument], { input: 'abcabcabc' }),
+      paceline(['generate', '@tiny', '--prompt-file', '@prompt.txt', ...argument]),
+    ])
+    const results = ended.map(({ stdout }) => JSON.parse(stdout).ids)
+    for (const ids of results) expect(ids).toEqual(results[0])
+  })
+
+  test('hands on the flags of sampling, stopping and chat', async () => {
+    const sampled = ['--temperature', '2', '--seed', '7', '--top-k', '40', '--logit-bias', '65=100', '--min-p', '0']
+    const stopped = ['--logit-bias', '66=100', '--logit-bias', '67=99', '--frequency-penalty', '2', '--stop', 'BC']
+    const [drawn, cut, chat] = await Promise.all([
+      paceline(['generate', '@tiny', 'Hi', ...sampled, '--max-tokens', '3', '--json', '--dtype', 'int8']),
+      paceline(['generate', '@tiny', 'Hi', ...stopped, '--max-tokens', '10', '--json', '--threads', '1']),
+      paceline(['generate', '@chat', 'Hi', '--chat', '--system', 'Be.', '--max-tokens', '1', '--json']),
+    ])
+    expect(JSON.parse(drawn.stdout).text).toBe('AAA')
+    expect(JSON.parse(cut.stdout)).toMatchObject({ text: '', finishReason: 'stop' })
+    expect(JSON.parse(chat.stdout).stats.promptTokens).toBe(1 + 'system: Be.\nuser: Hi\n'.length)
+  })
+
+  test.for([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s ends the text, which is printed as far as it came', async ([signal, code]) => {
+    const ended = await paceline(['generate', '@long', 'Hi', '--ignore-eos', '--max-tokens', '60000'], {
+      started: (child) => child.stdout!.once('data', () => child.kill(signal)),
+    })
+    expect(ended.code).toBe(code)
+    expect(ended.stdout.length).toBeGreaterThan(0)
+    expect(ended.stderr).toMatch(/^\d+ tokens \(abort\).+\n$/)
+  })
+
+  test('an interrupted text is whole JSON', async () => {
+    const interruptAfter = (ms: number) =>
+      paceline(['generate', '@long', 'Hi', '--ignore-eos', '--max-tokens', '60000', '--json'], {
+        started: (child) => setTimeout(() => child.kill('SIGINT'), ms),
+      })
+    // While the model loads, a signal kills; how long that takes is the machine's secret.
+    let ended = await interruptAfter(1000)
+    for (let ms = 2000; ended.code === null && ms <= 16_000; ms *= 2) ended = await interruptAfter(ms)
+    expect(ended).toMatchObject({ code: 130, stderr: '' })
+    expect(JSON.parse(ended.stdout)).toMatchObject({ finishReason: 'abort' })
+  })
+
+  test('a reader that closes the pipe ends it quietly', async () => {
+    const ended = await paceline(['generate', '@long', 'Hi', '--ignore-eos', '--max-tokens', '60000'], {
+      started: (child) => child.stdout!.once('data', () => child.stdout!.destroy()),
+    })
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+  })
+})
+
+describe.concurrent('paceline inspect', () => {
+  test('tells what is in a folder', async () => {
+    const [json, text] = await Promise.all([paceline(['inspect', '@chat', '--json']), paceline(['inspect', '@chat'])])
+    const inspected = JSON.parse(json.stdout)
+    const { spec, parameters, pass, loadedBytes } = inspected
+    const sizes = expectedTensors(spec).map(({ dimensions }) => elementCount(dimensions.map(({ size }) => size)))
+    const total = sizes.reduce((a, b) => a + b)
+    expect(inspected).toMatchObject({ chatTemplate: 'present', storedDtypes: ['f32'], executor: 'onnx' })
+    expect(inspected.files).toMatchObject([{ name: 'model.safetensors' }])
+    expect(inspected.storedBytes).toBe(4 * total)
+    expect(parameters.total).toBe(total)
+    expect(inspected.cacheBytes.fullContext).toBe(512 * inspected.cacheBytes.perToken)
+    expect(pass.f32.readBytes).toBe(loadedBytes.f32 - 4 * parameters.embedding)
+    expect(pass.int4.tokensPerSecond).toBeCloseTo(1000 / pass.int4.ms)
+
+    for (const part of ['llama, 2 layers', '133,440', 'chat template  present', '512 tokens', 'int4'])
+      expect(text.stdout).toContain(part)
+  })
+})
+
+describe.concurrent('paceline profile', () => {
+  const quick = ['--context', '16', '--rounds', '1', '--threads', '1']
+
+  test('measures a shape and writes the numbers to a file', async () => {
+    const file = at('profiles.json')
+    const ended = await paceline(['profile', '--shape', 'llama-tiny', '--dtype', 'f32,int4', ...quick, '--json', file])
+    expect(ended.code).toBe(0)
+    expect(ended.stdout).toContain('rows for the price of one')
+    const profiles = JSON.parse(await readFile(file, 'utf8'))
+    expect(profiles).toMatchObject([
+      { shape: 'llama-tiny', dtype: 'f32', context: 16 },
+      { shape: 'llama-tiny', dtype: 'int4', context: 16 },
+    ])
+    for (const profile of profiles) {
+      expect(Object.keys(profile.v)).toEqual(['1', '2', '4', '8', '12', '16', '32'])
+      for (const field of ['t1Ms', 'weightBytes', 'gbPerS', 'streamGbPerS', 'loadSeconds'])
+        expect(profile[field]).toBeGreaterThan(0)
+    }
+    expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([])
+  })
+
+  test('measures a model at no more than its context, and prints nothing but JSON with --json -', async () => {
+    const ended = await paceline(['profile', '--model', '@tiny', '--context', '9000', '--rounds', '1', '--json', '-'])
+    expect(JSON.parse(ended.stdout)).toMatchObject({ shape: at('tiny'), dtype: 'f32', context: 512 })
+    expect(ended.stderr).toMatch(/^the context of the model is 512.+9000\n$/)
+  })
+})
+
+test('paceline --help and --version succeed', async () => {
+  const [help, version] = await Promise.all([paceline(['--help']), paceline(['--version'])])
+  expect(help).toMatchObject({ code: 0, stderr: '' })
+  for (const command of ['generate', 'inspect', 'profile']) expect(help.stdout).toContain(command)
+  expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+})

@@ -1,0 +1,75 @@
+import { InvalidArgumentError } from 'commander'
+import { type SamplingOptions, validateSampling } from '../decoding/index.ts'
+import { createDrafter } from '../drafters/index.ts'
+import type { Precision } from '../graph/index.ts'
+
+/*
+ * Readers of flags: from the text on the command line to a value. What they throw, commander prints behind the name of
+ * the flag and what was given.
+ */
+
+export const dtypes = ['f32', 'int8', 'int4'] as const satisfies readonly Precision[]
+
+/** Any number. */
+export function number(text: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text)
+  if (!Number.isFinite(value)) throw new InvalidArgumentError('Expected a number.')
+  return value
+}
+
+/** An integer of at least `low`. */
+export function integer(low: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text)
+    if (!(Number.isSafeInteger(value) && value >= low))
+      throw new InvalidArgumentError(`Expected an integer of at least ${low}.`)
+    return value
+  }
+}
+
+/** A number in the range that the library gives this sampling option: refused before a model is loaded. */
+export function sampling(name: Exclude<keyof SamplingOptions, 'logitBias'>): (text: string) => number {
+  return (text) => {
+    const value = number(text)
+    accept(() => validateSampling({ [name]: value }, Number.POSITIVE_INFINITY))
+    return value
+  }
+}
+
+/** `id=value`, once or more. */
+export function logitBias(text: string, before: Record<number, number> = {}): Record<number, number> {
+  const [, id, value] = /^(\d+)=(.+)$/s.exec(text) ?? []
+  if (id === undefined) throw new InvalidArgumentError('Expected TOKEN-ID=NUMBER, such as 13=-100.')
+  const bias = { ...before, [Number(id)]: number(value) }
+  accept(() => validateSampling({ logitBias: bias }, Number.POSITIVE_INFINITY))
+  return bias
+}
+
+/** Text that is not empty, once or more. */
+export function texts(text: string, before: readonly string[] = []): string[] {
+  if (text === '') throw new InvalidArgumentError('Expected text.')
+  return [...before, text]
+}
+
+/** `name[:variant][=path]`, as the library knows it. */
+export function drafter(text: string): string {
+  accept(() => createDrafter(text))
+  return text
+}
+
+/** One dtype, or several with commas between them. */
+export function dtypeList(text: string): Precision[] {
+  const names = text.split(',').map((name) => name.trim())
+  for (const name of names)
+    if (!(dtypes as readonly string[]).includes(name))
+      throw new InvalidArgumentError(`There is no dtype "${name}", expected ${dtypes.join(', ')}.`)
+  return [...new Set(names as Precision[])]
+}
+
+function accept(check: () => void): void {
+  try {
+    check()
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}

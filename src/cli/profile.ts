@@ -1,0 +1,99 @@
+import type { Command } from 'commander'
+import { type Profile, profile, profiledRows } from '../bench/index.ts'
+import { openCheckpoint, randomCheckpoint, shapeNames } from '../checkpoint/index.ts'
+import { PacelineError } from '../errors.ts'
+import type { Precision } from '../graph/index.ts'
+import { onnxExecutor } from '../runtime/index.ts'
+import { requireWritableFolder, writeWhole } from './files.ts'
+import { dtypeList, integer } from './options.ts'
+import { bytes, percent, progressLine, remark, short, table } from './terminal.ts'
+
+interface Flags {
+  readonly model?: string
+  readonly shape?: string
+  readonly dtype?: readonly Precision[]
+  readonly context: number
+  readonly threads?: number
+  readonly rounds?: number
+  readonly json?: string
+}
+
+export function addProfile(program: Command): void {
+  program
+    .command('profile')
+    .summary('time passes of 1 to 32 rows on this machine')
+    .description(
+      'Measures v(T): what a pass of T rows costs on this machine, in passes of one row. A drafter pays where it ' +
+        'guesses more than the rows for its guesses cost.',
+    )
+    .option('--model <folder>', 'the model to measure')
+    .option('--shape <name>', `random weights instead: ${shapeNames.join(', ')}`)
+    .option('--dtype <dtypes>', 'f32, int8, int4, or several with commas (default: f32)', dtypeList)
+    .option('--context <n>', 'positions in the cache, at most those of the model', integer(0), 512)
+    .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
+    .option('--rounds <n>', 'rounds of measurement; each times every number of rows once (default: 9)', integer(1))
+    .option('--json <file>', 'also write the numbers to a file; "-" prints them instead of the table')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ paceline profile --model ./model --dtype f32,int8,int4
+  $ paceline profile --shape llama-300m --dtype int8 --json profile.json`,
+    )
+    .action(measure)
+}
+
+async function measure({
+  model,
+  shape,
+  dtype: dtypes = ['f32'],
+  context,
+  threads,
+  rounds,
+  json,
+}: Flags): Promise<void> {
+  if ((model === undefined) === (shape === undefined))
+    throw new PacelineError('argument', 'give either --model FOLDER or --shape NAME: what is to be measured')
+  if (json !== undefined && json !== '-') await requireWritableFolder(json)
+  const checkpoint = model !== undefined ? await openCheckpoint(model) : randomCheckpoint(shape!, 0)
+  const { spec, source } = checkpoint
+  const positions = Math.min(context, spec.contextLength)
+  if (positions < context) remark(`the context of the model is ${positions}: measuring there, not at ${context}`)
+
+  const profiles: Profile[] = []
+  const progress = progressLine()
+  try {
+    for (const dtype of dtypes) {
+      const measured = await profile({
+        name: model ?? shape!,
+        spec,
+        source,
+        executor: onnxExecutor(threads === undefined ? {} : { threads }),
+        dtype,
+        context: positions,
+        ...(rounds !== undefined && { rounds }),
+        onProgress: (phase, share) => progress.update(`${phase === 'load' ? 'loading' : 'measuring'} ${dtype}`, share),
+      })
+      progress.clear()
+      profiles.push(measured)
+      if (json !== '-') process.stdout.write(render(measured))
+    }
+  } finally {
+    progress.clear()
+    await checkpoint.close()
+  }
+  const numbers = `${JSON.stringify(profiles.length === 1 ? profiles[0] : profiles, null, 2)}\n`
+  if (json === '-') process.stdout.write(numbers)
+  else if (json !== undefined) await writeWhole(json, numbers)
+}
+
+function render(measured: Profile): string {
+  const { shape, dtype, executor, context, t1Ms, v, weightBytes, gbPerS, streamGbPerS } = measured
+  const rows = profiledRows.map((T) => [`${T}`, v[T].toFixed(2), short(v[T] * t1Ms), (T / v[T]).toFixed(2)])
+  return `${shape}, ${dtype}, ${executor}, ${context} positions in the cache
+${table([['rows', 'v(T)', 'ms', 'rows for the price of one'], ...rows])}
+  A pass reads ${bytes(weightBytes)} of weights; with one row at ${short(gbPerS)} GB/s, ${percent(gbPerS / streamGbPerS)} of this machine's ${short(streamGbPerS)} GB/s.
+  Loaded in ${short(measured.loadSeconds)} s; ${bytes(measured.residentBytes)} of memory in use.
+
+`
+}
