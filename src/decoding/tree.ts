@@ -3,6 +3,7 @@ import { PacelineError } from '../errors.ts'
 /**
  * The rows of one step: row 0 is the root (the newest token, decided, not yet in the cache), the others are guesses.
  * parents[i] < i for i > 0; siblings differ in their token, so that a token names at most one child.
+ * Throws code `argument` for anything else.
  */
 export class TokenTree {
   readonly tokens: Int32Array
@@ -10,17 +11,20 @@ export class TokenTree {
   readonly #children: ReadonlyMap<number, number>[]
 
   constructor(tokens: ArrayLike<number>, parents: ArrayLike<number>) {
+    if (tokens.length === 0 || tokens.length !== parents.length)
+      throw new PacelineError('argument', `token tree: ${tokens.length} tokens and ${parents.length} parents`)
     this.tokens = Int32Array.from(tokens)
     this.parents = Int32Array.from(parents)
-    const children = Array.from({ length: tokens.length }, () => new Map<number, number>())
-    for (let row = 0; row < tokens.length; row++) {
+    const children = Array.from(this.tokens, () => new Map<number, number>())
+    for (let row = 0; row < parents.length; row++) {
       const parent = parents[row]
-      if (row === 0 ? parent !== -1 : !(parent >= 0 && parent < row))
+      if (row === 0 ? parent !== -1 : !(Number.isInteger(parent) && parent >= 0 && parent < row))
         throw new PacelineError('argument', `token tree: row ${row} has parent ${parent}`)
       if (row === 0) continue
-      if (children[parent].has(tokens[row]))
-        throw new PacelineError('argument', `token tree: two children of row ${parent} guess ${tokens[row]}`)
-      children[parent].set(tokens[row], row)
+      const token = this.tokens[row]
+      if (children[parent].has(token))
+        throw new PacelineError('argument', `token tree: two children of row ${parent} guess ${token}`)
+      children[parent].set(token, row)
     }
     this.#children = children
   }

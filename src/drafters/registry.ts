@@ -10,22 +10,34 @@ export interface DrafterName {
   readonly path?: string
 }
 
+type Part = 'variant' | 'path'
+
+interface Method {
+  readonly about: string
+  /** Parts of the name that mean something to this method; others are refused. */
+  readonly takes: readonly Part[]
+  create(name: DrafterName): Drafter
+}
+
 /** One line per method. */
-const drafters: Readonly<Record<string, { readonly about: string; readonly create: (name: DrafterName) => Drafter }>> =
-  {
-    none: { about: 'plain decoding', create: none },
-    'prompt-lookup': {
-      about: 'continuations of the same tokens earlier in the text; prompt-lookup:10 guesses 10 at a time',
-      create: ({ variant }) => promptLookup(variant === undefined ? {} : { guesses: Number(variant) }),
-    },
-  }
+const drafters: Readonly<Record<string, Method>> = {
+  none: { about: 'plain decoding', takes: [], create: none },
+  'prompt-lookup': {
+    about: 'continuations of the same tokens earlier in the text; prompt-lookup:10 guesses 10 at a time',
+    takes: ['variant'],
+    create: (name) => promptLookup(guessesOf(name)),
+  },
+}
 
 /** Names and one line about each, for help texts. */
 export const drafterNames: readonly (readonly [name: string, about: string])[] = Object.entries(drafters).map(
   ([name, { about }]) => [name, about] as const,
 )
 
-/** Makes a drafter from its name, `name[:variant][=path]`. Throws code `argument` for an unknown one. */
+/**
+ * Makes a drafter from its name, `name[:variant][=path]`. Throws code `argument` for an unknown one, and for a variant
+ * or a path that the method does not take.
+ */
 export function createDrafter(text: string): Drafter {
   const parsed = parseDrafterName(text)
   if (!Object.hasOwn(drafters, parsed.name))
@@ -33,10 +45,25 @@ export function createDrafter(text: string): Drafter {
       'argument',
       `there is no drafter "${parsed.name}", expected one of ${Object.keys(drafters).join(', ')}`,
     )
-  return drafters[parsed.name].create(parsed)
+  const method = drafters[parsed.name]
+  for (const part of ['variant', 'path'] as const)
+    if (parsed[part] !== undefined && !method.takes.includes(part))
+      throw new PacelineError('argument', `drafter "${text}": ${parsed.name} takes no ${part} ("${parsed[part]}")`)
+  return method.create(parsed)
 }
 
 export function parseDrafterName(text: string): DrafterName {
   const [, name, variant, path] = /^([^:=]*)(?::([^=]*))?(?:=(.*))?$/s.exec(text)!
   return { name, ...(variant !== undefined && { variant }), ...(path !== undefined && { path }) }
+}
+
+/** The number of guesses that a variant says, for methods whose variant is that. */
+function guessesOf({ name, variant }: DrafterName): { guesses?: number } {
+  if (variant === undefined) return {}
+  if (!/^[1-9]\d*$/.test(variant))
+    throw new PacelineError(
+      'argument',
+      `drafter "${name}:${variant}": expected a whole number of guesses, such as ${name}:10`,
+    )
+  return { guesses: Number(variant) }
 }

@@ -37,6 +37,7 @@ export async function* generate(
   const { drafter: _, maxTokens = defaultMaxTokens, stop = [], ignoreEos, measureSpeedup, ...sampling } = request
   if (!(Number.isInteger(maxTokens) && maxTokens >= 1))
     throw new PacelineError('argument', `maxTokens is ${maxTokens}, expected an integer of at least 1`)
+  if (!Array.isArray(stop)) throw new PacelineError('argument', 'stop must be a list of strings')
   const sampler = createSampler(sampling, spec.vocabSize)
   const eosTokenIds = ignoreEos ? [] : spec.eosTokenIds
   const stops = createStopMatcher(stop)
@@ -81,9 +82,17 @@ export async function* generate(
 }
 
 function encodePrompt(prompt: Prompt, codec: Checkpoint['text']): readonly number[] {
-  if (typeof prompt === 'string') {
-    if (prompt === '') throw new PacelineError('argument', 'the prompt is empty: write something to continue')
-    return codec.encode(prompt)
-  }
-  return 'ids' in prompt ? prompt.ids : codec.encodeChat(prompt)
+  if (typeof prompt === 'object' && prompt !== null && 'ids' in prompt) return checkIds([...prompt.ids])
+  if (typeof prompt !== 'string' && !Array.isArray(prompt))
+    throw new PacelineError('argument', 'the prompt must be a text, a list of chat messages, or { ids }')
+  if (prompt.length === 0) throw new PacelineError('argument', 'the prompt is empty: write something to continue')
+  return typeof prompt === 'string' ? codec.encode(prompt) : codec.encodeChat(prompt)
+}
+
+/** Ids beyond the vocabulary are found when their embedding is read; a fraction would silently become a token. */
+function checkIds(ids: readonly number[]): readonly number[] {
+  for (const [i, id] of ids.entries())
+    if (!Number.isInteger(id))
+      throw new PacelineError('argument', `the prompt's ids[${i}] is ${id}, expected an integer`)
+  return ids
 }

@@ -1,8 +1,9 @@
-import { Worker } from 'node:worker_threads'
 import { PacelineError } from '../errors.ts'
 import { type Generation, GenerationChannel } from './generation.ts'
 import type { FromEngine, LoadSettings, ModelInfo, SentError, ToEngine } from './protocol.ts'
 import type { GenerateRequest, Prompt } from './request.ts'
+import { SharedFlag } from './shared-flag.ts'
+import { EngineThread } from './thread.ts'
 
 export interface LoadModelOptions extends LoadSettings {
   /** Called while weights are read: the share done, from 0 to 1. */
@@ -30,98 +31,100 @@ export interface Model extends AsyncDisposable {
 
 /**
  * Loads a Llama-family model folder (config.json, tokenizer.json, *.safetensors).
- * Throws code `file`, `format`, `checkpoint` or `unsupported`, with what is wrong in which file.
+ * Throws code `file`, `format`, `checkpoint` or `unsupported`, with what is wrong in which file; `argument` for settings
+ * out of range.
  */
 export async function loadModel(
   folder: string,
   { onProgress, signal, ...settings }: LoadModelOptions = {},
 ): Promise<Model> {
   signal?.throwIfAborted()
-  const worker = new Worker(new URL('./worker.js', import.meta.url))
-  const stopLoading = () => void worker.terminate()
-  signal?.addEventListener('abort', stopLoading)
+  const thread = new EngineThread()
+  const stop = () => thread.closing.raise()
+  signal?.addEventListener('abort', stop)
   try {
-    const info = await loaded(worker, { type: 'load', folder, settings }, onProgress)
-    return new WorkerModel(worker, info)
+    const info = await loaded(thread, { type: 'load', folder, settings }, onProgress)
+    signal?.throwIfAborted()
+    return new ThreadModel(thread, info)
   } catch (error) {
-    await worker.terminate()
+    await thread.close()
     throw signal?.aborted ? signal.reason : error
   } finally {
-    signal?.removeEventListener('abort', stopLoading)
+    signal?.removeEventListener('abort', stop)
   }
 }
 
-function loaded(worker: Worker, request: ToEngine, onProgress?: (share: number) => void): Promise<ModelInfo> {
+function loaded(thread: EngineThread, request: ToEngine, onProgress?: (share: number) => void): Promise<ModelInfo> {
   return new Promise((resolve, reject) => {
-    const exited = () => reject(ended())
     const receive = (message: FromEngine) => {
       if (message.type === 'progress') return onProgress?.(message.share)
-      worker.off('message', receive).off('error', reject).off('exit', exited)
+      thread.worker.off('message', receive)
       if (message.type === 'loaded') resolve(message.info)
       else if (message.type === 'failed') reject(received(message.error))
     }
-    worker.on('message', receive).on('error', reject).on('exit', exited)
-    worker.postMessage(request)
+    thread.worker.on('message', receive)
+    thread.worker.on('error', reject)
+    thread.worker.on('exit', () => reject(ended()))
+    thread.send(request)
   })
 }
 
-class WorkerModel implements Model {
+class ThreadModel implements Model {
   readonly info: ModelInfo
-  readonly #worker: Worker
-  readonly #running = new Map<number, { channel: GenerationChannel; stop: () => void }>()
+  readonly #thread: EngineThread
+  readonly #running = new Map<number, GenerationChannel>()
   #nextId = 0
   #exited = false
 
-  constructor(worker: Worker, info: ModelInfo) {
+  constructor(thread: EngineThread, info: ModelInfo) {
     this.info = info
-    this.#worker = worker
-    worker.on('message', (message: FromEngine) => this.#receive(message))
-    worker.on('error', (error) => this.#failAll(error))
-    worker.on('exit', () => {
+    this.#thread = thread
+    thread.worker.on('message', (message: FromEngine) => this.#receive(message))
+    thread.worker.on('error', (error) => this.#failAll(error))
+    thread.worker.on('exit', () => {
       this.#exited = true
       this.#failAll(ended())
     })
   }
 
   generate(prompt: Prompt, { signal, ...request }: GenerateOptions = {}): Generation {
-    const flag = new Int32Array(new SharedArrayBuffer(4))
-    const stop = () => void Atomics.store(flag, 0, 1)
+    const flag = new SharedFlag()
+    const stop = () => flag.raise()
     const channel = new GenerationChannel(stop, signal)
     if (this.#exited) {
       channel.fail(ended())
       return channel
     }
     const id = this.#nextId++
-    this.#running.set(id, { channel, stop })
+    this.#running.set(id, channel)
     if (signal?.aborted) stop()
     signal?.addEventListener('abort', stop, { once: true })
     channel
       .result()
       .finally(() => signal?.removeEventListener('abort', stop))
       .catch(() => {})
-    this.#send({ type: 'generate', id, prompt, request, stop: flag.buffer as SharedArrayBuffer })
+    try {
+      this.#thread.send({ type: 'generate', id, prompt, request, stop: flag.buffer })
+    } catch (cause) {
+      this.#running.delete(id)
+      channel.fail(
+        new PacelineError('argument', 'prompt and options cross to another thread: they must be plain data', { cause }),
+      )
+    }
     return channel
   }
 
   async dispose(): Promise<void> {
-    if (this.#exited) return
-    for (const { stop } of this.#running.values()) stop()
-    const exit = new Promise((resolve) => this.#worker.once('exit', resolve))
-    this.#send({ type: 'dispose' })
-    await exit
+    if (!this.#exited) await this.#thread.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose()
   }
 
-  #send(message: ToEngine): void {
-    this.#worker.postMessage(message)
-  }
-
   #receive(message: FromEngine): void {
     if (message.type === 'progress' || message.type === 'loaded' || message.id === undefined) return
-    const { channel } = this.#running.get(message.id)!
+    const channel = this.#running.get(message.id)!
     if (message.type !== 'pieces') this.#running.delete(message.id)
     if (message.type === 'pieces') channel.push(message.pieces)
     else if (message.type === 'finished') channel.finish(message.result)
@@ -129,7 +132,7 @@ class WorkerModel implements Model {
   }
 
   #failAll(error: unknown): void {
-    for (const { channel } of this.#running.values()) channel.fail(error)
+    for (const channel of this.#running.values()) channel.fail(error)
     this.#running.clear()
   }
 }

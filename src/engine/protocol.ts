@@ -31,7 +31,7 @@ export type ToEngine =
       readonly id: number
       readonly prompt: Prompt
       readonly request: GenerateRequest
-      /** One i32, raised to 1 to stop: a blocked thread reads no messages, but it can read this. */
+      /** A `SharedFlag`, raised to stop this generation. */
       readonly stop: SharedArrayBuffer
     }
   | { readonly type: 'dispose' }

@@ -1,4 +1,4 @@
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { describeCheckpoint, openCheckpoint } from '../checkpoint/index.ts'
 import { createDrafter } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
@@ -6,6 +6,8 @@ import { loadTargetModel } from '../model/index.ts'
 import { onnxExecutor } from '../runtime/index.ts'
 import { generate, type LoadedModel } from './generate.ts'
 import type { FromEngine, LoadSettings, ModelInfo, SentError, ToEngine } from './protocol.ts'
+import { SharedFlag } from './shared-flag.ts'
+import type { ThreadFlags } from './thread.ts'
 
 /*
  * The engine's thread. Kernel calls block it, so it takes one request after another; the application's thread only
@@ -14,6 +16,9 @@ import type { FromEngine, LoadSettings, ModelInfo, SentError, ToEngine } from '.
 
 const port = parentPort!
 const send = (message: FromEngine) => port.postMessage(message)
+const flags = workerData as ThreadFlags
+const closing = new SharedFlag(flags.closing)
+const busy = new SharedFlag(flags.busy)
 let loaded: LoadedModel | undefined
 let turn: Promise<void> = Promise.resolve()
 
@@ -23,22 +28,28 @@ port.on('message', (message: ToEngine) => {
 
 async function handle(message: ToEngine): Promise<void> {
   const id = message.type === 'generate' ? { id: message.id } : {}
+  busy.raise()
   try {
     if (message.type === 'load') await load(message.folder, message.settings)
     else if (message.type === 'generate') await run(message)
     else await dispose()
   } catch (error) {
     send({ type: 'failed', ...id, error: sendable(error) })
+  } finally {
+    busy.lower()
   }
 }
 
-async function load(folder: string, { dtype = 'f32', ...options }: LoadSettings): Promise<void> {
+async function load(folder: string, settings: LoadSettings): Promise<void> {
+  checkSettings(settings)
+  const { dtype = 'f32', ...options } = settings
   const checkpoint = await openCheckpoint(folder)
   let reported = 0
   const model = await loadTargetModel(checkpoint.spec, checkpoint.source, {
     executor: onnxExecutor(options),
     dtype,
     onProgress(share) {
+      if (closing.raised) throw new PacelineError('runtime', 'loading was stopped')
       if (share - reported < 0.01) return
       reported = share
       send({ type: 'progress', share })
@@ -59,10 +70,10 @@ async function load(folder: string, { dtype = 'f32', ...options }: LoadSettings)
 }
 
 async function run({ id, prompt, request, stop }: Extract<ToEngine, { type: 'generate' }>): Promise<void> {
-  const flag = new Int32Array(stop)
+  const stopped = new SharedFlag(stop)
   const stopSign = {
     get aborted() {
-      return Atomics.load(flag, 0) === 1
+      return stopped.raised || closing.raised
     },
   }
   const steps = generate(loaded!, createDrafter(request.drafter ?? 'none'), prompt, request, stopSign)
@@ -76,6 +87,15 @@ async function run({ id, prompt, request, stop }: Extract<ToEngine, { type: 'gen
 async function dispose(): Promise<void> {
   await loaded?.model.dispose()
   port.close()
+}
+
+const dtypes: readonly unknown[] = ['f32', 'int8', 'int4']
+
+function checkSettings({ dtype = 'f32', threads = 1 }: LoadSettings): void {
+  if (!dtypes.includes(dtype))
+    throw new PacelineError('argument', `dtype is ${JSON.stringify(dtype)}, expected one of ${dtypes.join(', ')}`)
+  if (!(Number.isInteger(threads) && threads >= 1))
+    throw new PacelineError('argument', `threads is ${threads}, expected an integer of at least 1`)
 }
 
 function sendable(error: unknown): SentError {

@@ -1,7 +1,7 @@
 import { PacelineError } from '../errors.ts'
 import { elementCount, type Tensor, type TypedArray } from '../tensor/index.ts'
 import { type InterpreterState, type InterpretRule, interpretRules } from './interpreter-rules.ts'
-import type { Graph, OpName, Shape, Weight } from './types.ts'
+import type { Graph, Input, OpName, Weight } from './types.ts'
 
 export type { InterpreterState, RowKeysAndValues } from './interpreter-rules.ts'
 
@@ -21,7 +21,7 @@ export function interpret(
   for (const input of graph.inputs) {
     const given = inputs[input.name]
     if (!given) throw new PacelineError('argument', `the graph needs an input "${input.name}"`)
-    bindSymbols(input.name, input.shape, given.shape, symbols)
+    bindSymbols(input, given, symbols)
     values.set(input.id, given)
   }
   for (const weight of graph.weights)
@@ -40,16 +40,21 @@ export function interpret(
   return Object.fromEntries([...graph.outputs].map(([name, value]) => [name, values.get(value.id)!]))
 }
 
-function bindSymbols(name: string, expected: Shape, given: readonly number[], symbols: Map<string, number>): void {
+function bindSymbols({ name, dtype, shape }: Input, given: Tensor, symbols: Map<string, number>): void {
   const fits =
-    expected.length === given.length &&
-    expected.every((size, i) => {
-      if (typeof size === 'number') return size === given[i]
+    dtype === given.dtype &&
+    shape.length === given.shape.length &&
+    shape.every((size, i) => {
+      if (typeof size === 'number') return size === given.shape[i]
       const known = symbols.get(size)
-      if (known === undefined) symbols.set(size, given[i])
-      return known === undefined || known === given[i]
+      if (known === undefined) symbols.set(size, given.shape[i])
+      return known === undefined || known === given.shape[i]
     })
-  if (!fits) throw new PacelineError('shape', `input "${name}" is [${given}], the graph expects [${expected}]`)
+  if (!fits)
+    throw new PacelineError(
+      'shape',
+      `input "${name}" is ${given.dtype} [${given.shape}], the graph expects ${dtype} [${shape}]`,
+    )
 }
 
 const resolve = (size: number | string, symbols: Map<string, number>) =>

@@ -2,7 +2,7 @@ import { PacelineError } from '../errors.ts'
 import { elementCount, type Tensor, type TensorSource, toFloat32 } from '../tensor/index.ts'
 
 /** Tables up to this size are kept in memory, as stored; rows of larger ones are read from the checkpoint when needed. */
-const residentBytes = 64 << 20
+const defaultResidentBytes = 64 << 20
 
 /** Token id -> its vector. */
 export interface Embedding {
@@ -12,7 +12,11 @@ export interface Embedding {
 }
 
 /** Opens the embedding table `name` [vocab, hidden] of a checkpoint. */
-export async function openEmbedding(source: TensorSource, name: string): Promise<Embedding> {
+export async function openEmbedding(
+  source: TensorSource,
+  name: string,
+  residentBytes = defaultResidentBytes,
+): Promise<Embedding> {
   const { shape, dtype } = source.infos.get(name)!
   const [vocab, hidden] = shape
   const table = elementCount(shape) * (dtype === 'f32' ? 4 : 2) <= residentBytes ? await source.read(name) : undefined
@@ -26,7 +30,7 @@ export async function openEmbedding(source: TensorSource, name: string): Promise
       const rows = new Float32Array(tokens.length * hidden)
       for (let i = 0; i < tokens.length; i++) {
         const token = tokens[i]
-        if (!(token >= 0 && token < vocab))
+        if (!(Number.isInteger(token) && token >= 0 && token < vocab))
           throw new PacelineError('argument', `token id ${token} is not in the vocabulary of ${vocab}`)
         rows.set(toFloat32(await row(token)), i * hidden)
       }

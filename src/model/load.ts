@@ -36,7 +36,7 @@ export async function loadTargetModel(
   source: TensorSource,
   options: LoadOptions,
 ): Promise<TargetModel> {
-  const { executor, dtype, taps, onProgress, signal } = options
+  const { executor, dtype, taps = [], onProgress, signal } = options
   const headWeights = spec.vocabSize * spec.hiddenSize
   const total = [...source.infos.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
   const trunkShare = Math.max(0, 1 - headWeights / total)
@@ -53,7 +53,7 @@ export async function loadTargetModel(
     executor: executor.name,
     streamedBytes: trunk.weightBytes + head.weightBytes,
     weightBytes: trunk.weightBytes + head.weightBytes + embedding.bytes,
-    createTarget: (capacity = spec.contextLength) => new Target(spec, { trunk, head, embedding }, capacity),
+    createTarget: (capacity = spec.contextLength) => new Target(spec, { trunk, head, embedding, taps }, capacity),
     async dispose() {
       await trunk.dispose()
       await head.dispose()

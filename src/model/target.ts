@@ -30,19 +30,30 @@ export interface RowOutputs {
   readonly taps?: readonly Float32Array[] // each [rows, hidden]
 }
 
+/** What the targets of one model share. */
+export interface TargetParts {
+  readonly trunk: Executable
+  readonly head: Executable
+  readonly embedding: Embedding
+  /** Layers whose output the trunk yields. */
+  readonly taps: readonly number[]
+}
+
 /** One text in the making: the target model, and the keys and values of the positions decided so far. */
 export class Target {
   readonly spec: ModelSpec
   readonly #trunk: Executable
   readonly #head: Executable
   readonly #embedding: Embedding
+  readonly #taps: readonly number[]
   readonly #cache: KvCache
 
-  constructor(spec: ModelSpec, parts: { trunk: Executable; head: Executable; embedding: Embedding }, capacity: number) {
+  constructor(spec: ModelSpec, parts: TargetParts, capacity: number) {
     this.spec = spec
     this.#trunk = parts.trunk
     this.#head = parts.head
     this.#embedding = parts.embedding
+    this.#taps = parts.taps
     this.#cache = parts.trunk.createCache(capacity)
   }
 
@@ -60,7 +71,10 @@ export class Target {
     return this.#cache.bytes
   }
 
-  /** One forward pass. Nothing is kept until `commit`. Throws code `context` when the rows do not fit the cache. */
+  /**
+   * One forward pass. Nothing is kept until `commit`. Throws code `context` when the rows do not fit the cache,
+   * `argument` for rows, tokens or wishes that make no sense.
+   */
   async forward(
     { tokens, parents }: Rows,
     { head, headRows, features: wantsFeatures, taps = [] }: Want,
@@ -70,6 +84,15 @@ export class Target {
         'argument',
         `a forward pass needs as many parents (${parents.length}) as tokens (${tokens.length}), at least one`,
       )
+    for (const layer of taps)
+      if (!this.#taps.includes(layer))
+        throw new PacelineError(
+          'argument',
+          `layer ${layer} cannot be tapped, the model was loaded with taps of [${this.#taps}]`,
+        )
+    for (const row of headRows ?? [])
+      if (!(Number.isInteger(row) && row >= 0 && row < tokens.length))
+        throw new PacelineError('argument', `the head cannot run on row ${row} of ${tokens.length}`)
     const { hiddenSize } = this.spec
     const x: Tensor = { dtype: 'f32', shape: [tokens.length, hiddenSize], data: await this.#embedding.lookup(tokens) }
     const outputs = ['features', ...taps.map((layer) => `tap ${layer}`)]

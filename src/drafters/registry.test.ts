@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest'
+import { createDrafter, drafterNames, parseDrafterName } from './registry.ts'
+
+test.each([
+  ['none', { name: 'none' }],
+  ['prompt-lookup:10', { name: 'prompt-lookup', variant: '10' }],
+  ['eagle=models/head', { name: 'eagle', path: 'models/head' }],
+  ['eagle:static=C:\\models=new', { name: 'eagle', variant: 'static', path: 'C:\\models=new' }],
+  ['a:b:c', { name: 'a', variant: 'b:c' }],
+  ['a:=', { name: 'a', variant: '', path: '' }],
+  ['', { name: '' }],
+])('%j is taken apart into name, variant and path', (text, parts) => {
+  expect(parseDrafterName(text)).toEqual(parts)
+})
+
+test('every drafter has a name and a line about it, and can be made by its name', () => {
+  expect(drafterNames.map(([name]) => name)).toEqual(['none', 'prompt-lookup'])
+  for (const [name, about] of drafterNames) {
+    expect(about).not.toBe('')
+    expect(createDrafter(name).name).toBe(name)
+  }
+})
+
+test('none guesses nothing', async () => {
+  const { tree } = await createDrafter('none').propose(5, { rows: 8 })
+  expect([...tree.tokens]).toEqual([5])
+})
+
+test('the variant of prompt-lookup is the number of guesses', async () => {
+  const drafter = createDrafter('prompt-lookup:2')
+  await drafter.start({ tokens: [1, 2, 3, 4, 5, 1, 2] })
+  expect([...(await drafter.propose(2, { rows: 8 })).tree.tokens]).toEqual([2, 3, 4])
+})
+
+describe('a name that means nothing is an error of code argument', () => {
+  test.each<[string, RegExp]>([
+    ['', /no drafter "", expected one of none, prompt-lookup/],
+    ['medusa', /no drafter "medusa"/],
+    ['constructor', /no drafter "constructor"/],
+    ['None', /no drafter "None"/],
+    ['none:2', /drafter "none:2": none takes no variant \("2"\)/],
+    ['none=models/x', /drafter "none=models\/x": none takes no path \("models\/x"\)/],
+    ['prompt-lookup=models/x', /prompt-lookup takes no path/],
+    ['prompt-lookup:3=models/x', /prompt-lookup takes no path/],
+    ['prompt-lookup:x', /drafter "prompt-lookup:x": expected a whole number of guesses, such as prompt-lookup:10/],
+    ...['0', '', '-1', '1.5', '1e1', ' 7'].map((variant): [string, RegExp] => [
+      `prompt-lookup:${variant}`,
+      /expected a whole number of guesses/,
+    ]),
+  ])('%j', (text, message) => {
+    expect(() => createDrafter(text)).toThrow(
+      expect.objectContaining({ code: 'argument', message: expect.stringMatching(message) }),
+    )
+  })
+})

@@ -1,0 +1,395 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Precision } from '../graph/index.ts'
+import { onnxExecutor, referenceExecutor } from '../runtime/index.ts'
+import { loadTargetModel, type TargetModel } from './load.ts'
+import type { Rows, Target } from './target.ts'
+import { tinyModel, tinyVariants } from './tiny.ts'
+
+const executors = [referenceExecutor, onnxExecutor({ threads: 2 })]
+const [vocabSize, hiddenSize] = [64, 32]
+
+function load(fields: Parameters<typeof tinyModel>[0], executor = executors[0], dtype: Precision = 'f32') {
+  const { spec, source } = tinyModel(fields)
+  return loadTargetModel(spec, source, { executor, dtype })
+}
+
+const token = fc.nat(vocabSize - 1)
+
+/** Rows with random parents: trees, forests, chains. */
+const anyRows = (maxLength: number) =>
+  fc.array(fc.tuple(token, fc.nat(1000)), { minLength: 1, maxLength }).map(
+    (rows): Rows => ({
+      tokens: Int32Array.from(rows, ([id]) => id),
+      parents: Int32Array.from(rows, ([, parent], row) => (parent % (row + 1)) - 1),
+    }),
+  )
+
+const chainOf = (tokens: readonly number[]): Rows => ({
+  tokens: Int32Array.from(tokens),
+  parents: Int32Array.from(tokens, (_, i) => i - 1),
+})
+
+function pathTo(row: number, parents: ArrayLike<number>): number[] {
+  const path: number[] = []
+  for (let r = row; r >= 0; r = parents[r]) path.unshift(r)
+  return path
+}
+
+async function append(target: Target, tokens: readonly number[]): Promise<void> {
+  if (tokens.length === 0) return
+  await target.forward(chainOf(tokens), {})
+  target.commit(tokens.map((_, i) => i))
+}
+
+/** Logits of `tokens` after the target's cache, each run by itself. Leaves the cache as it was. */
+async function oneByOne(target: Target, tokens: readonly number[]): Promise<Float32Array[]> {
+  const { length } = target
+  const logits: Float32Array[] = []
+  for (const id of tokens) {
+    logits.push((await target.forward(chainOf([id]), { head: 'logits' })).logits!)
+    target.commit([0])
+  }
+  target.truncate(length)
+  return logits
+}
+
+/** Logits of one more token after `tokens`, all of them given at once to an empty cache. */
+async function afterPrefill(model: TargetModel, tokens: readonly number[], probe: number): Promise<Float32Array> {
+  const target = model.createTarget()
+  await append(target, tokens)
+  return (await target.forward(chainOf([probe]), { head: 'logits' })).logits!
+}
+
+const rowOf = (values: Float32Array, row: number, size: number) => values.subarray(row * size, (row + 1) * size)
+
+function expectClose(actual: Float32Array, expected: Float32Array, tolerance = 1e-4): void {
+  expect(actual.length).toBe(expected.length)
+  let largest = 0
+  for (let i = 0; i < actual.length; i++) largest = Math.max(largest, Math.abs(actual[i] - expected[i]))
+  expect(largest).toBeLessThan(tolerance)
+}
+
+function expectCloseOnAverage(actual: Float32Array, expected: Float32Array): void {
+  expect(actual.reduce((sum, v, i) => sum + Math.abs(v - expected[i]), 0) / expected.length).toBeLessThan(1e-3)
+}
+
+const meanSquare = (values: Float32Array) => values.reduce((sum, v) => sum + v * v, 0) / values.length
+
+function expectSameChoice(actual: Float32Array, expected: Float32Array): void {
+  const order = [...expected.keys()].sort((a, b) => expected[b] - expected[a])
+  const margin = expected[order[0]] - expected[order[1]]
+  if (margin > 1e-4) expect(actual.indexOf(Math.max(...actual))).toBe(order[0])
+}
+
+describe('a row of a tree equals the same path run one row at a time, under either executor', () => {
+  test.each(Object.entries(tinyVariants))('%s', async (_, fields) => {
+    const models = await Promise.all(executors.map((executor) => load(fields, executor)))
+    await fc.assert(
+      fc.asyncProperty(fc.array(token, { maxLength: 6 }), anyRows(9), async (prefix, rows) => {
+        const both = await Promise.all(
+          models.map(async (model) => {
+            const target = model.createTarget()
+            await append(target, prefix)
+            const { logits } = await target.forward(rows, { head: 'logits' })
+            for (let row = 0; row < rows.tokens.length; row++) {
+              const path = pathTo(row, rows.parents).map((r) => rows.tokens[r])
+              const alone = (await oneByOne(target, path)).at(-1)!
+              expectClose(rowOf(logits!, row, vocabSize), alone)
+              expectSameChoice(rowOf(logits!, row, vocabSize), alone)
+            }
+            return logits!
+          }),
+        )
+        expectClose(both[1], both[0])
+      }),
+      { seed: 1, numRuns: 5 },
+    )
+    await models[1].dispose()
+  })
+})
+
+describe.each(['int8', 'int4'] as const)('a quantised model (%s)', (dtype) => {
+  test('in the interpreter a row of a tree equals the same path to the last bit', async () => {
+    const model = await load({}, referenceExecutor, dtype)
+    await fc.assert(
+      fc.asyncProperty(anyRows(7), async (rows) => {
+        const target = model.createTarget()
+        await append(target, [1, 2, 3])
+        const { logits } = await target.forward(rows, { head: 'logits' })
+        for (let row = 0; row < rows.tokens.length; row++) {
+          const path = pathTo(row, rows.parents).map((r) => rows.tokens[r])
+          expect((await oneByOne(target, path)).at(-1)).toEqual(rowOf(logits!, row, vocabSize))
+        }
+      }),
+      { seed: 1, numRuns: 4 },
+    )
+  })
+
+  // A last bit of attention may lie on the edge between two steps of an activation. So it is the mean that must agree.
+  test('under ONNX Runtime it equals the path, and the interpreter, on average to a thousandth', async () => {
+    const [reference, onnx] = await Promise.all(executors.map((executor) => load({}, executor, dtype)))
+    await fc.assert(
+      fc.asyncProperty(anyRows(9), async (rows) => {
+        const [expected, target] = [reference.createTarget(), onnx.createTarget()]
+        await append(expected, [1, 2, 3])
+        await append(target, [1, 2, 3])
+        const { logits } = await target.forward(rows, { head: 'logits' })
+        expectCloseOnAverage(logits!, (await expected.forward(rows, { head: 'logits' })).logits!)
+        for (let row = 0; row < rows.tokens.length; row++) {
+          const path = pathTo(row, rows.parents).map((r) => rows.tokens[r])
+          expectCloseOnAverage(rowOf(logits!, row, vocabSize), (await oneByOne(target, path)).at(-1)!)
+        }
+      }),
+      { seed: 1, numRuns: 4 },
+    )
+    await onnx.dispose()
+  })
+
+  test('is near the model in f32', async () => {
+    const rows = chainOf([3, 1, 4, 1, 5, 9, 2, 6])
+    const [exact, rounded] = await Promise.all(
+      (['f32', dtype] as const).map(async (precision) => {
+        const model = await load({}, referenceExecutor, precision)
+        return (await model.createTarget().forward(rows, { head: 'logits' })).logits!
+      }),
+    )
+    const error = Math.sqrt(meanSquare(rounded.map((v, i) => v - exact[i])) / meanSquare(exact))
+    expect(error).toBeGreaterThan(0.001)
+    expect(error).toBeLessThan({ int8: 0.05, int4: 0.5 }[dtype])
+  })
+})
+
+describe.each(executors)('a cache ($name)', (executor) => {
+  type Operation =
+    | { readonly type: 'forward'; readonly rows: Rows }
+    | { readonly type: 'commit'; readonly row: number }
+    | { readonly type: 'truncate'; readonly to: number }
+  const operation: fc.Arbitrary<Operation> = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ type: fc.constant('forward' as const), rows: anyRows(8) }) },
+    { weight: 3, arbitrary: fc.record({ type: fc.constant('commit' as const), row: fc.nat(1000) }) },
+    { weight: 1, arbitrary: fc.record({ type: fc.constant('truncate' as const), to: fc.nat(1000) }) },
+  )
+
+  test.each(['key heads shared by two query heads', 'a sliding window in one layer'])(
+    'holds what a prefill of the same tokens holds after any passes, commits and truncations: %s',
+    async (variant) => {
+      const model = await load(tinyVariants[variant], executor)
+      const capacity = 30
+      await fc.assert(
+        fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 16 }), token, async (operations, probe) => {
+          const target = model.createTarget(capacity)
+          const text: number[] = []
+          let last: Rows | undefined
+          for (const op of operations) {
+            if (op.type === 'forward') {
+              const run = target.forward(op.rows, { head: 'logits' })
+              if (text.length + op.rows.tokens.length > capacity) {
+                await expect(run).rejects.toMatchObject({ code: 'context' })
+              } else {
+                const { logits } = await run
+                expectClose(rowOf(logits!, 0, vocabSize), await afterPrefill(model, text, op.rows.tokens[0]))
+                last = op.rows
+              }
+            } else if (op.type === 'commit') {
+              const path = last ? pathTo(op.row % last.tokens.length, last.parents) : [0]
+              if (!last) expect(() => target.commit(path)).toThrow(expect.objectContaining({ code: 'argument' }))
+              else {
+                target.commit(path)
+                text.push(...path.map((row) => last!.tokens[row]))
+                last = undefined
+              }
+            } else {
+              const to = op.to % (text.length + 2)
+              if (to > text.length)
+                expect(() => target.truncate(to)).toThrow(expect.objectContaining({ code: 'argument' }))
+              else {
+                target.truncate(to)
+                text.length = to
+                last = undefined
+              }
+            }
+            expect(target.length).toBe(text.length)
+          }
+          target.truncate(Math.min(text.length, capacity - 1))
+          text.length = target.length
+          const { logits } = await target.forward(chainOf([probe]), { head: 'logits' })
+          expectClose(logits!, await afterPrefill(model, text, probe))
+        }),
+        { seed: 1, numRuns: 12 },
+      )
+      await model.dispose()
+    },
+  )
+
+  test('a prompt in pieces is a prompt at once, however it is cut', async () => {
+    const model = await load(tinyVariants['a sliding window in one layer'], executor)
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.array(token, { maxLength: 9 }), { maxLength: 5 }), async (pieces) => {
+        const target = model.createTarget()
+        for (const piece of pieces) await append(target, piece)
+        const { logits } = await target.forward(chainOf([7]), { head: 'logits' })
+        expectClose(logits!, await afterPrefill(model, pieces.flat(), 7))
+      }),
+      { seed: 1, numRuns: 8 },
+    )
+    await model.dispose()
+  })
+
+  test('grows with the text, up to its capacity and no further', async () => {
+    const model = await load({ contextLength: 200 }, executor)
+    const text = Array.from({ length: 200 }, (_, i) => (i * i) % vocabSize)
+    const target = model.createTarget()
+    expect(target.capacity).toBe(200)
+    for (const [from, to] of [
+      [0, 100],
+      [100, 135],
+      [135, 199],
+    ])
+      await append(target, text.slice(from, to))
+    const { logits } = await target.forward(chainOf([text[199]]), { head: 'logits' })
+    expectClose(logits!, await afterPrefill(model, text.slice(0, 199), text[199]))
+    target.commit([0])
+    expect(target.length).toBe(200)
+    expect(target.cacheBytes).toBe(200 * 2 * 2 * (2 * 8) * 4)
+    await expect(target.forward(chainOf([1]), {})).rejects.toMatchObject({
+      code: 'context',
+      message: expect.stringMatching(/1 rows after 200 positions .* 200 positions/),
+    })
+    target.dispose()
+    expect(target.cacheBytes).toBe(0)
+    await model.dispose()
+  })
+
+  test('texts beside one another do not touch', async () => {
+    const model = await load({}, executor)
+    const [left, right] = [model.createTarget(), model.createTarget(20)]
+    await append(left, [1, 2, 3])
+    await append(right, [4, 5])
+    const [a, b] = [left, right].map((target) => target.forward(chainOf([9]), { head: 'logits' }))
+    expectClose((await a).logits!, await afterPrefill(model, [1, 2, 3], 9))
+    expectClose((await b).logits!, await afterPrefill(model, [4, 5], 9))
+    left.commit([0])
+    right.dispose()
+    expect(left.length).toBe(4)
+    await model.dispose()
+  })
+})
+
+describe.each(executors)('what leaves a pass ($name)', (executor) => {
+  const rows: Rows = { tokens: Int32Array.of(3, 14, 15, 9, 2), parents: Int32Array.of(-1, 0, 0, 2, 1) }
+
+  test('is what was asked for and nothing else', async () => {
+    const { spec, source } = tinyModel()
+    const model = await loadTargetModel(spec, source, { executor, dtype: 'f32', taps: [1, 0] })
+    const target = model.createTarget()
+    expect(Object.keys(await target.forward(rows, {}))).toEqual([])
+    const all = await target.forward(rows, { head: 'logits', features: true, taps: [0, 1] })
+    expect(all.logits!.length).toBe(5 * vocabSize)
+    expect(all.features!.length).toBe(5 * hiddenSize)
+    expect(all.taps!.map(({ length }) => length)).toEqual([5 * hiddenSize, 5 * hiddenSize])
+    expect(Object.keys(await target.forward(rows, { head: 'argmax' }))).toEqual(['argmax'])
+    expect((await target.forward(rows, { taps: [1] })).taps).toEqual([all.taps![1]])
+    await model.dispose()
+  })
+
+  test('argmax is the likeliest token of each row', async () => {
+    const model = await load({}, executor)
+    const target = model.createTarget()
+    const { logits } = await target.forward(rows, { head: 'logits' })
+    const { argmax } = await target.forward(rows, { head: 'argmax' })
+    expect([...argmax!]).toEqual(
+      [0, 1, 2, 3, 4].map((row) => {
+        const own = rowOf(logits!, row, vocabSize)
+        return own.indexOf(Math.max(...own))
+      }),
+    )
+    await model.dispose()
+  })
+
+  test('the head runs on the rows named, in their order', async () => {
+    const model = await load({}, executor)
+    const target = model.createTarget()
+    const all = (await target.forward(rows, { head: 'logits' })).logits!
+    const picked = await target.forward(rows, { head: 'logits', headRows: [4, 1], features: true })
+    expect(picked.logits!.length).toBe(2 * vocabSize)
+    expectClose(rowOf(picked.logits!, 0, vocabSize), rowOf(all, 4, vocabSize), 1e-5)
+    expectClose(rowOf(picked.logits!, 1, vocabSize), rowOf(all, 1, vocabSize), 1e-5)
+    expect(picked.features!.length).toBe(5 * hiddenSize)
+    const { argmax } = await target.forward(rows, { head: 'argmax', headRows: [3] })
+    expect(argmax!.length).toBe(1)
+    await model.dispose()
+  })
+
+  test('logits are the head weight times the features, and features the normed last tap', async () => {
+    const { spec, source, tensors } = tinyModel()
+    const model = await loadTargetModel(spec, source, { executor, dtype: 'f32', taps: [1] })
+    const { logits, features, taps } = await model
+      .createTarget()
+      .forward(rows, { head: 'logits', features: true, taps: [1] })
+    const gain = tensors['model.norm.weight'].data
+    const head = tensors['lm_head.weight'].data
+    for (let row = 0; row < rows.tokens.length; row++) {
+      const tap = rowOf(taps![0], row, hiddenSize)
+      const rms = Math.sqrt(tap.reduce((sum, v) => sum + v * v, 0) / hiddenSize + spec.normEps)
+      const feature = rowOf(features!, row, hiddenSize)
+      expectClose(
+        feature,
+        tap.map((v, i) => (v / rms) * gain[i]),
+        1e-5,
+      )
+      const expected = Float32Array.from({ length: vocabSize }, (_, n) =>
+        feature.reduce((sum, v, i) => sum + v * head[n * hiddenSize + i], 0),
+      )
+      expectClose(rowOf(logits!, row, vocabSize), expected)
+    }
+    await model.dispose()
+  })
+
+  test('a tap is the hidden state after its layer: what a model of so many layers ends with', async () => {
+    const whole = tinyModel({ layerCount: 3 })
+    const taps = { executor, dtype: 'f32' as const, taps: [1] }
+    const model = await loadTargetModel(whole.spec, whole.source, taps)
+    const shorter = await loadTargetModel({ ...whole.spec, layerCount: 2, windows: [null, null] }, whole.source, taps)
+    const [a, b] = await Promise.all([model, shorter].map((m) => m.createTarget().forward(rows, { taps: [1] })))
+    expectClose(a.taps![0], b.taps![0], 1e-5)
+    await model.dispose()
+    await shorter.dispose()
+  })
+
+  test('a layer that was not tapped, or a row that is not there, is an error of code argument', async () => {
+    const { spec, source } = tinyModel()
+    const model = await loadTargetModel(spec, source, { executor, dtype: 'f32', taps: [0] })
+    const target = model.createTarget()
+    await expect(target.forward(rows, { taps: [0, 1] })).rejects.toMatchObject({
+      code: 'argument',
+      message: 'layer 1 cannot be tapped, the model was loaded with taps of [0]',
+    })
+    for (const row of [5, -1, 0.5])
+      await expect(target.forward(rows, { head: 'argmax', headRows: [0, row] })).rejects.toMatchObject({
+        code: 'argument',
+        message: `the head cannot run on row ${row} of 5`,
+      })
+    await model.dispose()
+  })
+
+  test('rows that make no sense are errors that say why', async () => {
+    const model = await load({}, executor)
+    const target = model.createTarget(4)
+    const pass = (tokens: number[], parents: number[]) =>
+      target.forward({ tokens: Int32Array.from(tokens), parents: Int32Array.from(parents) }, { head: 'argmax' })
+    const cases: [Promise<unknown>, string, RegExp][] = [
+      [pass([], []), 'argument', /at least one/],
+      [pass([1, 2], [-1]), 'argument', /as many parents \(1\) as tokens \(2\)/],
+      [pass([1, 64], [-1, 0]), 'argument', /token id 64 is not in the vocabulary of 64/],
+      [pass([-1], [-1]), 'argument', /token id -1/],
+      [pass([1, 2], [-1, 1]), 'argument', /row 1 has parent 1/],
+      [pass([1, 2], [-1, -2]), 'argument', /row 1 has parent -2/],
+      [pass([1, 2, 3, 4, 5], [-1, 0, 1, 2, 3]), 'context', /5 rows after 0 positions do not fit a cache of 4/],
+    ]
+    for (const [run, code, message] of cases)
+      await expect(run).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
+    expect((await pass([1, 2], [-1, 0])).argmax!.length).toBe(2)
+    await model.dispose()
+  })
+})
