@@ -9,6 +9,7 @@ import {
 } from '../engine/index.ts'
 import { PacelineError } from '../errors.ts'
 import type { Precision } from '../graph/index.ts'
+import { type ExecutorName, executorNames } from '../runtime/index.ts'
 import { readPrompt } from './files.ts'
 import { interruption } from './interruption.ts'
 import { drafter, dtypes, integer, logitBias, sampling, texts } from './options.ts'
@@ -19,6 +20,7 @@ interface Flags extends GenerateRequest {
   readonly chat?: boolean
   readonly system?: string
   readonly dtype: Precision
+  readonly executor?: ExecutorName
   readonly threads?: number
   readonly json?: boolean
 }
@@ -62,6 +64,7 @@ export function addGenerate(program: Command): void {
     .option('--seed <n>', 'same seed, same text (default: random)', sampling('seed'))
     .option('--drafter <name[:variant][=path]>', 'who guesses ahead (default: none), see below', drafter)
     .addOption(new Option('--dtype <dtype>', 'how weights are stored and multiplied').choices(dtypes).default('f32'))
+    .addOption(new Option('--executor <name>', 'what computes (default: auto)').choices(executorNames))
     .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
     .option('--json', 'print one JSON object { text, ids, finishReason, stats } instead')
     .addHelpText('after', `\nDrafters:\n${drafterNames.map(([name, about]) => `  ${name}: ${about}\n`).join('')}`)
@@ -78,7 +81,7 @@ The first Ctrl-C ends the text, the second the program.`,
 }
 
 async function generate(folder: string, argument: string | undefined, flags: Flags): Promise<void> {
-  const { promptFile, chat = false, system, dtype, threads, json = false, ...request } = flags
+  const { promptFile, chat = false, system, dtype, executor, threads, json = false, ...request } = flags
   if (system !== undefined && !chat)
     throw new PacelineError('argument', '--system is part of a conversation: it needs --chat')
   const text = await readPrompt(argument, promptFile)
@@ -88,9 +91,12 @@ async function generate(folder: string, argument: string | undefined, flags: Fla
 
   const progress = progressLine()
   const onProgress = (share: number) => progress.update('loading', share)
-  await using model = await loadModel(folder, { dtype, ...(threads && { threads }), onProgress }).finally(
-    progress.clear,
-  )
+  await using model = await loadModel(folder, {
+    dtype,
+    ...(executor && { executor }),
+    ...(threads && { threads }),
+    onProgress,
+  }).finally(progress.clear)
   // Not before: while a model loads, a signal ends the process at once.
   using interrupted = interruption()
   const { signal } = interrupted

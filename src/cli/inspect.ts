@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { measureDevice } from '../bench/index.ts'
 import { type Checkpoint, describeCheckpoint, type ModelSpec, openCheckpoint } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
-import { onnxExecutor } from '../runtime/index.ts'
+import { chooseExecutor } from '../runtime/index.ts'
 import { dtypes } from './options.ts'
 import { bytes, count, list, short, table } from './terminal.ts'
 
@@ -43,7 +43,7 @@ async function inspect(folder: string) {
       storedDtypes: [...new Set(Array.from(source.infos.values(), ({ dtype }) => dtype ?? 'other'))],
       ...summary,
       cacheBytes: { perToken: cacheBytesPerToken, fullContext: cacheBytesPerToken * spec.contextLength },
-      executor: onnxExecutor().name,
+      executor: chooseExecutor().about,
       device,
       pass: Object.fromEntries(pass),
     }

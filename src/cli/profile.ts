@@ -1,9 +1,9 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { type Profile, profile, profiledRows } from '../bench/index.ts'
 import { openCheckpoint, randomCheckpoint, shapeNames } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
 import type { Precision } from '../graph/index.ts'
-import { onnxExecutor } from '../runtime/index.ts'
+import { chooseExecutor, type ExecutorName, executorNames } from '../runtime/index.ts'
 import { requireWritableFolder, writeWhole } from './files.ts'
 import { dtypeList, integer } from './options.ts'
 import { bytes, percent, progressLine, remark, short, table } from './terminal.ts'
@@ -13,6 +13,7 @@ interface Flags {
   readonly shape?: string
   readonly dtype?: readonly Precision[]
   readonly context: number
+  readonly executor?: ExecutorName
   readonly threads?: number
   readonly rounds?: number
   readonly json?: string
@@ -30,6 +31,7 @@ export function addProfile(program: Command): void {
     .option('--shape <name>', `random weights instead: ${shapeNames.join(', ')}`)
     .option('--dtype <dtypes>', 'f32, int8, int4, or several with commas (default: f32)', dtypeList)
     .option('--context <n>', 'positions in the cache, at most those of the model', integer(0), 512)
+    .addOption(new Option('--executor <name>', 'what computes (default: auto)').choices(executorNames))
     .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
     .option('--rounds <n>', 'rounds of measurement; each times every number of rows once (default: 9)', integer(1))
     .option('--json <file>', 'also write the numbers to a file; "-" prints them instead of the table')
@@ -48,6 +50,7 @@ async function measure({
   shape,
   dtype: dtypes = ['f32'],
   context,
+  executor: executorName,
   threads,
   rounds,
   json,
@@ -55,6 +58,10 @@ async function measure({
   if ((model === undefined) === (shape === undefined))
     throw new PacelineError('argument', 'give either --model FOLDER or --shape NAME: what is to be measured')
   if (json !== undefined && json !== '-') await requireWritableFolder(json)
+  const { executor, about } = chooseExecutor({
+    ...(executorName && { executor: executorName }),
+    ...(threads && { threads }),
+  })
   const checkpoint = model !== undefined ? await openCheckpoint(model) : randomCheckpoint(shape!, 0)
   const { spec, source } = checkpoint
   const positions = Math.min(context, spec.contextLength)
@@ -68,7 +75,7 @@ async function measure({
         name: model ?? shape!,
         spec,
         source,
-        executor: onnxExecutor(threads === undefined ? {} : { threads }),
+        executor,
         dtype,
         context: positions,
         ...(rounds !== undefined && { rounds }),
@@ -76,7 +83,7 @@ async function measure({
       })
       progress.clear()
       profiles.push(measured)
-      if (json !== '-') process.stdout.write(render(measured))
+      if (json !== '-') process.stdout.write(render(measured, about))
     }
   } finally {
     progress.clear()
@@ -87,10 +94,10 @@ async function measure({
   else if (json !== undefined) await writeWhole(json, numbers)
 }
 
-function render(measured: Profile): string {
-  const { shape, dtype, executor, context, t1Ms, v, weightBytes, gbPerS, streamGbPerS } = measured
+function render(measured: Profile, about: string): string {
+  const { shape, dtype, context, t1Ms, v, weightBytes, gbPerS, streamGbPerS } = measured
   const rows = profiledRows.map((T) => [`${T}`, v[T].toFixed(2), short(v[T] * t1Ms), (T / v[T]).toFixed(2)])
-  return `${shape}, ${dtype}, ${executor}, ${context} positions in the cache
+  return `${shape}, ${dtype}, ${about}, ${context} positions in the cache
 ${table([['rows', 'v(T)', 'ms', 'rows for the price of one'], ...rows])}
   A pass reads ${bytes(weightBytes)} of weights; with one row at ${short(gbPerS)} GB/s, ${percent(gbPerS / streamGbPerS)} of this machine's ${short(streamGbPerS)} GB/s.
   Loaded in ${short(measured.loadSeconds)} s; ${bytes(measured.residentBytes)} of memory in use.

@@ -1,21 +1,21 @@
 import type { ErrorCode } from '../errors.ts'
+import type { ExecutorOptions } from '../runtime/index.ts'
 import type { GenerateRequest, GenerationResult, Piece, Prompt } from './request.ts'
 
-/** Where and how a model is loaded. All of it crosses the thread boundary. */
-export interface LoadSettings {
+/** How a model is loaded. All of it crosses the thread boundary. */
+export interface LoadSettings extends ExecutorOptions {
   /** f32, int8 or int4 weights; f32 unless given. */
   readonly dtype?: 'f32' | 'int8' | 'int4'
-  /** Threads inside an operation; all processors unless given. */
-  readonly threads?: number
-  /** ONNX Runtime execution providers, such as `['webgpu', 'cpu']`. */
-  readonly executionProviders?: readonly string[]
 }
 
 export interface ModelInfo {
   readonly folder: string
   readonly architecture: string
   readonly dtype: 'f32' | 'int8' | 'int4'
+  /** `native` or `onnx`. */
   readonly executor: string
+  /** The executor in words: its kernels, or why it is not the faster one. */
+  readonly executorDetail: string
   readonly parameters: number
   readonly contextLength: number
   readonly vocabSize: number

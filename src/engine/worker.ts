@@ -3,7 +3,7 @@ import { describeCheckpoint, openCheckpoint } from '../checkpoint/index.ts'
 import { createDrafter } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
 import { loadTargetModel } from '../model/index.ts'
-import { onnxExecutor } from '../runtime/index.ts'
+import { chooseExecutor } from '../runtime/index.ts'
 import { generate, type LoadedModel } from './generate.ts'
 import type { FromEngine, LoadSettings, ModelInfo, SentError, ToEngine } from './protocol.ts'
 import { SharedFlag } from './shared-flag.ts'
@@ -43,10 +43,11 @@ async function handle(message: ToEngine): Promise<void> {
 async function load(folder: string, settings: LoadSettings): Promise<void> {
   checkSettings(settings)
   const { dtype = 'f32', ...options } = settings
+  const { executor, about } = chooseExecutor(options)
   const checkpoint = await openCheckpoint(folder)
   let reported = 0
   const model = await loadTargetModel(checkpoint.spec, checkpoint.source, {
-    executor: onnxExecutor(options),
+    executor,
     dtype,
     onProgress(share) {
       if (closing.raised) throw new PacelineError('runtime', 'loading was stopped')
@@ -60,6 +61,7 @@ async function load(folder: string, settings: LoadSettings): Promise<void> {
     folder,
     dtype,
     executor: model.executor,
+    executorDetail: about,
     architecture: checkpoint.spec.architecture,
     contextLength: checkpoint.spec.contextLength,
     vocabSize: checkpoint.spec.vocabSize,
