@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Checkpoint, openCheckpoint } from '../checkpoint/index.ts'
 import type { Precision } from '../graph/index.ts'
 import { loadTargetModel } from '../model/index.ts'
-import { onnxExecutor } from '../runtime/index.ts'
+import { chooseExecutor } from '../runtime/index.ts'
 
 /*
  * Real weights. PACELINE_CHECKPOINTS names a folder that holds model folders X, each with expected_X.json beside it:
@@ -49,7 +49,11 @@ const storyPrompts = [
   'Max and his sister built a tower',
 ]
 
-describe.each(names)('%s', (name) => {
+// ONNX Runtime, and the native executor where it was built.
+const executors = chooseExecutor().executor.name === 'native' ? (['onnx', 'native'] as const) : (['onnx'] as const)
+const cases = names.flatMap((name) => executors.map((executor) => ({ name, executor })))
+
+describe.each(cases)('$name, executor $executor', ({ name, executor }) => {
   let model: Model
   let checkpoint: Checkpoint
   let items: readonly Expected[]
@@ -59,7 +63,7 @@ describe.each(names)('%s', (name) => {
   beforeAll(async () => {
     items = JSON.parse(readFileSync(join(folder!, `expected_${name}.json`), 'utf8')).items
     checkpoint = await openCheckpoint(join(folder!, name))
-    model = await loadModel(join(folder!, name))
+    model = await loadModel(join(folder!, name), { executor })
     const options = { maxTokens: 128, ignoreEos: true }
     stories = await Promise.all(storyPrompts.map((prompt) => model.generate(prompt, options).result()))
   })
@@ -92,7 +96,7 @@ describe.each(names)('%s', (name) => {
       tokens += result.stats.tokens
       forwards += result.stats.forwards
     }
-    console.info(`${name}: prompt lookup, ${(tokens / forwards).toFixed(2)} tokens per pass`)
+    console.info(`${name}, ${executor}: prompt lookup, ${(tokens / forwards).toFixed(2)} tokens per pass`)
     expect(forwards).toBeLessThan(tokens)
   })
 
@@ -108,14 +112,16 @@ describe.each(names)('%s', (name) => {
     }
     const [int8, int4] = [await agreement('int8'), await agreement('int4')]
     const percent = (share: number) => `${(100 * share).toFixed(1)} %`
-    console.info(`${name}: top-1 as f32 over ${exact.length} positions: int8 ${percent(int8)}, int4 ${percent(int4)}`)
+    console.info(
+      `${name}, ${executor}: top-1 as f32 over ${exact.length} positions: int8 ${percent(int8)}, int4 ${percent(int4)}`,
+    )
     expect(int8).toBeGreaterThanOrEqual(0.96)
   })
 
   /** The likeliest next token at every position of every text, the text itself being given. */
   async function choices(dtype: Precision, texts: readonly (readonly number[])[]): Promise<number[]> {
-    const executor = onnxExecutor({ threads: 2 })
-    const loaded = await loadTargetModel(checkpoint.spec, checkpoint.source, { executor, dtype })
+    const chosen = chooseExecutor({ executor }).executor
+    const loaded = await loadTargetModel(checkpoint.spec, checkpoint.source, { executor: chosen, dtype })
     const tokens: number[] = []
     for (const text of texts) {
       const rows = { tokens: Int32Array.from(text), parents: Int32Array.from(text, (_, i) => i - 1) }

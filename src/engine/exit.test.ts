@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeRandomCheckpoint } from '../checkpoint/index.ts'
 
 /*
@@ -20,63 +20,68 @@ afterAll(() => rm(folder, { recursive: true }))
 
 const packageRoot = join(import.meta.dirname, '..', '..')
 
-/** Runs a module that may use `loadModel` and `folder`; how it ended, and what it printed. */
-async function run(body: string): Promise<{ code: number | string | null; stdout: string; stderr: string }> {
-  const source = `import { loadModel } from 'paceline'\nconst folder = ${JSON.stringify(folder)}\n${body}`
+/** Runs a module that may use `loadModel`, `folder` and `load(options)`; how it ended, and what it printed. */
+async function run(body: string): Promise<{ code: number | string; stdout: string }> {
+  const source = `
+    import { loadModel } from 'paceline'
+    const folder = ${JSON.stringify(folder)}
+    const load = (options) => loadModel(folder, options)
+    ${body}`
   const options = { cwd: packageRoot, timeout: 30_000 }
   try {
     return { code: 0, ...(await promisify(execFile)(process.execPath, ['--input-type=module', '-e', source], options)) }
   } catch (error) {
-    const { code, signal, stdout, stderr } = error as { [field: string]: string }
-    return { code: signal ?? code, stdout, stderr }
+    const { code, signal, stdout } = error as { code: number; signal: string | null; stdout: string }
+    return { code: signal ?? code, stdout }
   }
 }
 
 test('a process ends by itself when its models are disposed of, and when they could not be loaded', async () => {
   const { code, stdout } = await run(`
-    const model = await loadModel(folder)
+    const model = await load()
     await model.generate('Hi', { maxTokens: 3 }).result()
     await model.dispose()
-    for (const wrong of [[folder, { dtype: 'int2' }], [folder, { executionProviders: ['none'] }], [folder + '/no', {}]])
-      await loadModel(...wrong).catch(({ code }) => console.log(code))
+    for (const wrong of [{ dtype: 'int2' }, { executionProviders: ['none'] }])
+      await load(wrong).catch(({ code }) => console.log(code))
+    await loadModel(folder + '/nowhere').catch(({ code }) => console.log(code))
     console.log('end')`)
   expect([code, stdout]).toEqual([0, 'argument\nruntime\nfile\nend\n'])
 })
 
-test('loading can be stopped at any time', async () => {
-  const { code, stdout } = await run(`
-    for (let ms = 0; ms < 360; ms += 30) {
-      const controller = new AbortController()
-      setTimeout(() => controller.abort(new Error('stopped')), ms)
-      const model = await loadModel(folder, { signal: controller.signal }).catch(({ message }) => message)
-      if (model !== 'stopped') await model.dispose()
-    }
-    console.log('end')`)
-  expect([code, stdout]).toEqual([0, 'end\n'])
-})
-
-test('a process can exit at any time while it generates or loads', async () => {
-  const moments = [1, 6, 15, 32]
-  const generating = moments.map(
-    (ms) => `
-    const model = await loadModel(folder)
-    model.generate('Hi', { maxTokens: 500, ignoreEos: true })
-    setTimeout(() => process.exit(7), ${ms})`,
-  )
-  const loading = moments.map(
-    (ms) => `
-    loadModel(folder)
-    setTimeout(() => process.exit(7), ${ms * 6})`,
-  )
-  for (const body of [...generating, ...loading]) expect((await run(body)).code).toBe(7)
-})
-
 test('an error that ends a generation nobody reads does not end the process', async () => {
   const { code, stdout } = await run(`
-    const model = await loadModel(folder)
+    const model = await load()
     model.generate('')
     await model.generate('Hi', { maxTokens: 1 }).result()
     await model.dispose()
     console.log('end')`)
   expect([code, stdout]).toEqual([0, 'end\n'])
+})
+
+describe.each(['onnx', 'auto'])('at any time (executor: %s)', (executor) => {
+  test('loading can be stopped', async () => {
+    const { code, stdout } = await run(`
+      for (let ms = 0; ms < 320; ms += 40) {
+        const controller = new AbortController()
+        setTimeout(() => controller.abort(new Error('stopped')), ms)
+        const options = { executor: '${executor}', signal: controller.signal }
+        const model = await load(options).catch(({ message }) => message)
+        if (model !== 'stopped') await model.dispose()
+      }
+      console.log('end')`)
+    expect([code, stdout]).toEqual([0, 'end\n'])
+  })
+
+  test('a process can exit, while it loads and while it generates', async () => {
+    for (const ms of [2, 9, 27]) {
+      const loading = await run(`
+        load({ executor: '${executor}' })
+        setTimeout(() => process.exit(7), ${7 * ms})`)
+      const generating = await run(`
+        const model = await load({ executor: '${executor}' })
+        model.generate('Hi', { maxTokens: 500, ignoreEos: true })
+        setTimeout(() => process.exit(7), ${ms})`)
+      expect([loading.code, generating.code]).toEqual([7, 7])
+    }
+  })
 })

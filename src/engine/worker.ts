@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { describeCheckpoint, openCheckpoint } from '../checkpoint/index.ts'
+import { type Checkpoint, describeCheckpoint, openCheckpoint } from '../checkpoint/index.ts'
 import { createDrafter } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
 import { loadTargetModel } from '../model/index.ts'
@@ -19,6 +19,8 @@ const send = (message: FromEngine) => port.postMessage(message)
 const flags = workerData as ThreadFlags
 const closing = new SharedFlag(flags.closing)
 const busy = new SharedFlag(flags.busy)
+/** Stays open while the model lives: rows of large embedding tables are read when they are needed. */
+let checkpoint: Checkpoint | undefined
 let loaded: LoadedModel | undefined
 let turn: Promise<void> = Promise.resolve()
 
@@ -44,7 +46,7 @@ async function load(folder: string, settings: LoadSettings): Promise<void> {
   checkSettings(settings)
   const { dtype = 'f32', ...options } = settings
   const { executor, about } = chooseExecutor(options)
-  const checkpoint = await openCheckpoint(folder)
+  checkpoint = await openCheckpoint(folder)
   let reported = 0
   const model = await loadTargetModel(checkpoint.spec, checkpoint.source, {
     executor,
@@ -88,6 +90,7 @@ async function run({ id, prompt, request, stop }: Extract<ToEngine, { type: 'gen
 
 async function dispose(): Promise<void> {
   await loaded?.model.dispose()
+  await checkpoint?.close()
   port.close()
 }
 

@@ -11,6 +11,8 @@ const addon = loadAddon()
 const isas = 'reason' in addon ? [] : addon.availableIsas()
 if ('reason' in addon) console.info(`Bit equality of the native executor is not tested here: ${addon.reason}`)
 
+test.skipIf(isas.length > 0)('bit equality needs the native addon (npm run build:native)', () => {})
+
 const precisions: readonly Precision[] = ['f32', 'int8', 'int4']
 const cases = isas.flatMap((isa) => precisions.map((dtype) => ({ isa, dtype })))
 

@@ -1,0 +1,64 @@
+// Attention of the rows of a run over the cache and one another: a row sees the cache, its ancestors, itself, in this
+// order, the order that sums of plain decoding have.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "cache.h"
+#include "kernels.h"
+#include "memory.h"
+
+namespace paceline {
+
+// Rows of queries, keys, values and results of one layer, each `stride` floats apart.
+struct AttentionRows {
+  const float *q, *k, *v;
+  float* out;
+  size_t qStride, kStride, vStride, outStride;
+  int32_t heads, kvHeads, headDim, layer;
+  int32_t window;  // index into the windows given to `begin`
+  float scale;
+};
+
+class Attention {
+ public:
+  // Makes room for `threads` threads with up to `maxQueries` query heads per key head.
+  void configure(int threads, int32_t maxQueries, std::vector<int32_t> windows);
+  // Throws Error unless -1 <= parents[i] < i. Call before anything of the run is changed.
+  static void checkParents(const int32_t* parents, int32_t rows);
+  // For the layers of one run.
+  void begin(const int32_t* parents, int32_t rows, Cache* cache);
+  // The share of thread `thread`. Leaves the rows' keys and values behind the cache's positions.
+  void run(const Kernels& kernels, const AttentionRows& rows, int thread);
+
+  const std::vector<int32_t>& parents() const { return parents_; }
+  size_t bytes() const { return room_.size(); }
+
+ private:
+  // Pointers to the keys and values that a row sees: positions of the cache, then its path.
+  class Path;
+  struct Room {
+    const float** keys;
+    const float** values;
+    int32_t* rows;
+    float* scores;
+  };
+
+  void store(const AttentionRows& rows, int thread) const;
+  Room roomOf(int thread) const;
+
+  int threads_ = 1;
+  int32_t maxQueries_ = 0;
+  std::vector<int32_t> windows_;  // -1: none
+
+  // Of the run.
+  Cache* cache_ = nullptr;
+  std::vector<int32_t> parents_;
+  std::vector<int32_t> depths_;              // rows above a row
+  std::vector<std::vector<uint64_t>> work_;  // [windows][rows + 1]: work of one head on the rows before this one
+  int32_t maxDepth_ = 0;
+  size_t maxKeys_ = 0;  // that `room_` has room for
+  Buffer room_;
+};
+
+}  // namespace paceline

@@ -1,0 +1,99 @@
+#include "cache.h"
+
+#include <algorithm>
+
+namespace paceline {
+namespace {
+
+// Slots come in multiples of this.
+constexpr int64_t kSlotStep = 64;
+
+int32_t checkedCapacity(int64_t capacity) {
+  if (capacity < 1 || capacity > Cache::kMaxCapacity)
+    throw argumentError("a cache holds 1 to " + std::to_string(Cache::kMaxCapacity) + " positions, got " +
+                        std::to_string(capacity));
+  return static_cast<int32_t>(capacity);
+}
+
+}  // namespace
+
+Cache::Cache(std::vector<CacheSpec> specs, int64_t capacity)
+    : specs_(std::move(specs)), capacity_(checkedCapacity(capacity)), layers_(specs_.size()) {}
+
+size_t Cache::bytes() const {
+  size_t sum = 0;
+  for (const Layer& layer : layers_) sum += layer.keys.size() + layer.values.size();
+  return sum;
+}
+
+void Cache::checkRoom(int32_t rows) const {
+  if (rows > capacity_ - length_)
+    throw Error("context", std::to_string(rows) + " rows after " + std::to_string(length_) +
+                               " positions do not fit a cache of " + std::to_string(capacity_) + " positions");
+}
+
+void Cache::begin(int32_t rows) {
+  checkRoom(rows);
+  staged_ = false;
+  const int64_t needed = int64_t{length_} + rows;
+  // A quarter more than needed: the copies of all growth together stay below five times the cache.
+  const int64_t slots = std::min<int64_t>(capacity_, roundUp(needed + needed / 4, kSlotStep));
+  for (size_t l = 0; l < layers_.size(); l++) {
+    if (needed > layers_[l].slots) grow(static_cast<int32_t>(l), slots);
+  }
+}
+
+void Cache::grow(int32_t layer, int64_t slots) {
+  const CacheSpec& spec = specs_[layer];
+  const size_t bytes = sizeof(float) * spec.kvHeads * spec.headDim * slots;
+  Layer grown{Buffer(bytes), Buffer(bytes), slots};
+  for (int32_t head = 0; head < spec.kvHeads && length_ > 0; head++) {
+    const int64_t to = head * slots * spec.headDim;
+    const size_t held = sizeof(float) * length_ * spec.headDim;
+    std::memcpy(grown.keys.floats() + to, key(layer, head), held);
+    std::memcpy(grown.values.floats() + to, value(layer, head), held);
+  }
+  layers_[layer] = std::move(grown);
+}
+
+void Cache::stage(const std::vector<int32_t>& parents) {
+  parents_ = parents;
+  staged_ = true;
+}
+
+void Cache::commit(const int32_t* path, size_t count) {
+  if (!staged_) throw argumentError("commit: no run since the last commit or truncate");
+  int32_t before = -1;
+  for (size_t i = 0; i < count; i++) {
+    const int32_t row = path[i];
+    if (row < 0 || static_cast<size_t>(row) >= parents_.size() || parents_[row] != before)
+      throw argumentError("commit: not a path of the last run: row " + std::to_string(row) + " after row " +
+                          std::to_string(before));
+    before = row;
+  }
+  for (size_t l = 0; l < layers_.size(); l++) {
+    const size_t width = specs_[l].headDim;
+    for (int32_t head = 0; head < specs_[l].kvHeads; head++) {
+      float* const keys = key(static_cast<int32_t>(l), head) + length_ * width;
+      float* const values = value(static_cast<int32_t>(l), head) + length_ * width;
+      // Parents come before their children, so path[i] >= i: no row is written over before it has moved.
+      for (size_t i = 0; i < count; i++) {
+        if (path[i] == static_cast<int32_t>(i)) continue;
+        std::memcpy(keys + i * width, keys + path[i] * width, sizeof(float) * width);
+        std::memcpy(values + i * width, values + path[i] * width, sizeof(float) * width);
+      }
+    }
+  }
+  length_ += static_cast<int32_t>(count);
+  staged_ = false;
+}
+
+void Cache::truncate(int64_t length) {
+  if (length < 0 || length > length_)
+    throw argumentError("truncate: expected a length from 0 to " + std::to_string(length_) + ", got " +
+                        std::to_string(length));
+  length_ = static_cast<int32_t>(length);
+  staged_ = false;
+}
+
+}  // namespace paceline

@@ -1,0 +1,71 @@
+// The arithmetic of a decode program: one table of functions per instruction set, chosen once at run time.
+//
+// A row is a row: every function gives a row of its output the same bits whatever other rows it is called with, in
+// whatever order, and however its columns or heads are split over threads. Integer sums are exact; float sums run in an
+// order that depends on the position within the row alone.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace paceline {
+
+// Columns (outputs) that are packed side by side; work is split over threads in whole panels.
+constexpr int kPanel = 16;
+constexpr int kGroup = 128;  // inputs that share a scale in int4 weights
+
+enum class WeightType : int32_t { kF32 = 0, kInt8 = 1, kInt4 = 2 };
+
+// A packed linear weight [n, k]: ceil(n / kPanel) panels, each of panelBytes, 64-byte aligned. Columns beyond n are zero.
+struct LinearWeight {
+  WeightType type;
+  int32_t n, k;
+  size_t panelBytes;
+  const uint8_t* data;
+};
+
+// Rows of activations, quantised once per linear layer for all its panels (int8 and int4 weights).
+// Layout is private to the instruction set; `quantisedRowBytes` tells how much room a row needs.
+struct Kernels {
+  const char* name;  // "avx512vnni", "avx2", "neon", "portable"
+
+  // Packing is part of the instruction set: the layout that its product reads.
+  size_t (*panelBytes)(WeightType type, int32_t k);
+  // Packs panel `panel` of a dense f32 weight [n, k].
+  void (*packF32)(const float* weight, int32_t n, int32_t k, int32_t panel, uint8_t* out);
+  // values [n, k] in -127..127, scales [n].
+  void (*packInt8)(const int8_t* values, const float* scales, int32_t n, int32_t k, int32_t panel, uint8_t* out);
+  // packed [n, groups, 64]: two q (0..15, zero point 8) per byte, low half first; scales [n, groups] f16 bits.
+  void (*packInt4)(const uint8_t* packed, const uint16_t* scales, int32_t n, int32_t k, int32_t panel, uint8_t* out);
+
+  size_t (*quantisedRowBytes)(WeightType type, int32_t k);
+  // One row x [k] to 8 bits: scale = max(max|x| / 127, 2^-126), q = round half even (x / scale).
+  void (*quantiseRow)(WeightType type, const float* x, int32_t k, uint8_t* out);
+
+  // y[row, panel columns] = x[row] . W^T for rows 0..rows-1 and panels [panelBegin, panelEnd). For f32 weights `x` holds
+  // rows of k floats `xStride` bytes apart; otherwise rows as `quantiseRow` wrote them, `xStride` bytes apart.
+  // y rows are yStride floats apart; columns beyond n are not written.
+  void (*linear)(const LinearWeight& weight, const uint8_t* x, size_t xStride, int32_t rows, float* y, size_t yStride,
+                 int32_t panelBegin, int32_t panelEnd);
+
+  void (*rmsNorm)(const float* x, const float* gain, float eps, int32_t width, float* y);
+  // Split-half rotation: cos, sin [headDim / 2].
+  void (*rope)(const float* x, const float* cos, const float* sin, int32_t headDim, float* y);
+  void (*siluMul)(const float* gate, const float* up, int32_t width, float* y);
+  void (*add)(const float* a, const float* b, int32_t width, float* y);
+
+  // `queries` query heads [headDim], `queryStride` floats apart, over one key head. Key j of the path is keys[j], value j
+  // is values[j]; scores are dot * scale; out as q. `scratch` holds queries * count floats.
+  void (*attend)(const float* q, size_t queryStride, int32_t queries, const float* const* keys, const float* const* values,
+                 int32_t count, int32_t headDim, float scale, float* out, size_t outStride, float* scratch);
+
+  int32_t (*argmax)(const float* x, int32_t width);  // lowest index of equals
+  void (*softmax)(const float* x, int32_t width, float* y);
+  void (*logSoftmax)(const float* x, int32_t width, float* y);
+};
+
+// The best table this processor runs, or the one named by PACELINE_ISA. Null (with a reason) when that one cannot run here.
+const Kernels* chooseKernels(const char* requested, const char** reason);
+// All tables that this processor runs, best first; ends with null.
+const Kernels* const* availableKernels();
+
+}  // namespace paceline

@@ -1,0 +1,247 @@
+// AVX-512 with VNNI: 16 columns in a register, four products of bytes summed per column and instruction.
+#include "kernels_tables.h"
+
+#if defined(__AVX512VNNI__) || (defined(_MSC_VER) && defined(_M_X64))
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12 takes the registers that intrinsics leave undefined for uninitialised variables.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+#include <stdint.h>
+
+namespace paceline {
+namespace {
+
+using Lanes = __m512;
+using Ints = __m512i;
+
+inline __mmask16 first(int32_t count) { return __mmask16((1u << count) - 1); }
+inline Lanes load(const float* p) { return _mm512_loadu_ps(p); }
+inline Lanes loadSome(const float* p, int32_t count, Lanes fill) { return _mm512_mask_loadu_ps(fill, first(count), p); }
+inline Lanes loadHalves(const uint8_t* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
+inline void store(float* p, Lanes v) { _mm512_storeu_ps(p, v); }
+inline void storeSome(float* p, Lanes v, int32_t count) { _mm512_mask_storeu_ps(p, first(count), v); }
+inline Lanes broadcast(float x) { return _mm512_set1_ps(x); }
+inline Lanes add(Lanes a, Lanes b) { return _mm512_add_ps(a, b); }
+inline Lanes sub(Lanes a, Lanes b) { return _mm512_sub_ps(a, b); }
+inline Lanes mul(Lanes a, Lanes b) { return _mm512_mul_ps(a, b); }
+inline Lanes div(Lanes a, Lanes b) { return _mm512_div_ps(a, b); }
+inline Lanes fma(Lanes a, Lanes b, Lanes c) { return _mm512_fmadd_ps(a, b, c); }
+inline Lanes larger(Lanes a, Lanes b) { return _mm512_max_ps(a, b); }   // a > b ? a : b
+inline Lanes smaller(Lanes a, Lanes b) { return _mm512_min_ps(a, b); }  // a < b ? a : b
+inline bool anyEqual(Lanes a, Lanes b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ) != 0; }
+
+inline Ints bitsOf(Lanes v) { return _mm512_castps_si512(v); }
+inline Lanes asLanes(Ints v) { return _mm512_castsi512_ps(v); }
+inline Ints broadcastInts(int32_t x) { return _mm512_set1_epi32(x); }
+inline Ints addInts(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
+inline Ints subInts(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
+inline Ints andInts(Ints a, Ints b) { return _mm512_and_si512(a, b); }
+inline Ints largerInts(Ints a, Ints b) { return _mm512_max_epi32(a, b); }
+inline Ints halveInts(Ints a) { return _mm512_srai_epi32(a, 1); }
+inline Lanes powerOfTwo(Ints exponent) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(exponent, _mm512_set1_epi32(127)), 23));
+}
+inline int32_t largestInt(Ints v) { return _mm512_reduce_max_epi32(v); }
+inline int32_t sumInts(Ints v) { return _mm512_reduce_add_epi32(v); }
+inline void storeLowBytes(int8_t* p, Ints v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
+}
+
+inline float sumLanes(Lanes v) {
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+inline float largestLane(Lanes v) { return _mm512_reduce_max_ps(v); }
+
+// Lane i: the sum of the lanes of v[i], added as in sumLanes, 16 sums at once.
+inline Lanes sumEach(const Lanes (&v)[16]) {
+  // Which vector's sum lands in which lane: blocks of four lanes hold 0 4 8 12, then 1 5 9 13, ...; undone by the order
+  // in which vectors are paired.
+  const auto halve = [](Lanes a, Lanes b) {  // 16 -> 8 partial sums each
+    return add(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  };
+  const auto quarter = [](Lanes a, Lanes b) {  // 8 -> 4
+    return add(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+  };
+  const auto pairs = [](Lanes a, Lanes b) {  // 4 -> 2
+    return add(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+  };
+  const auto fourOf = [&](int i) { return quarter(halve(v[i], v[i + 4]), halve(v[i + 8], v[i + 12])); };
+  const Lanes a = pairs(fourOf(0), fourOf(1)), b = pairs(fourOf(2), fourOf(3));
+  return add(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd));
+}
+
+constexpr int kValueLanes = 16;  // registers for sums of values
+
+}  // namespace
+}  // namespace paceline
+
+#include "kernels_attend.h"
+#include "kernels_tiles.h"
+
+namespace paceline {
+namespace {
+
+// Four inputs in every lane.
+inline Ints inputsAt(const int8_t* q) {
+  int32_t four;
+  memcpy(&four, q, sizeof(four));
+  return _mm512_set1_epi32(four);
+}
+
+// sum += the products of four unsigned weights and four inputs per lane.
+PACELINE_INLINE void dot(Ints& sum, Ints weights, Ints inputs) {
+  sum = _mm512_dpbusd_epi32(sum, weights, inputs);
+#if defined(__GNUC__)
+  asm("" : "+v"(sum));  // no instruction: without it GCC copies sums from register to register and runs out of them
+#endif
+}
+
+template <int R, int P>
+void tileInt8(Tile tile) {
+  constexpr int S = R * P <= 6 ? 2 : 1;  // chains per sum: enough to hide the latency of an instruction
+  Ints sums[R][P][S];
+  PACELINE_UNROLL
+  for (int r = 0; r < R; r++) {
+    PACELINE_UNROLL
+    for (int p = 0; p < P; p++) {
+      sums[r][p][0] = tile.first() ? broadcastInts(int8Excess(tile.row(r))) : bitsOf(load(tile.stateOf(r, p, P)));
+      if (S == 2) sums[r][p][S - 1] = broadcastInts(0);
+    }
+  }
+  const uint8_t* w = tile.panel + kLine + size_t(tile.begin) * kPanel;
+  const int8_t* q = rowValues(tile.x, tile.k) + tile.begin;
+  for (int32_t i = tile.begin; i < tile.end; i += kInt8Step, w += 4 * kLine, q += kInt8Step) {
+    tile.ahead.step<P>(4);
+    PACELINE_UNROLL
+    for (int j = 0; j < 4; j++) {
+      Ints weights[P];
+      PACELINE_UNROLL
+      for (int p = 0; p < P; p++) weights[p] = _mm512_loadu_si512(w + p * tile.panelBytes + j * kLine);
+      PACELINE_UNROLL
+      for (int r = 0; r < R; r++) {
+        const Ints inputs = inputsAt(q + r * tile.xStride + j * kInputs);
+        PACELINE_UNROLL
+        for (int p = 0; p < P; p++) dot(sums[r][p][j % S], weights[p], inputs);
+      }
+    }
+  }
+  PACELINE_UNROLL
+  for (int p = 0; p < P; p++) {
+    const Lanes scales = load(reinterpret_cast<const float*>(tile.panel + p * tile.panelBytes));
+    PACELINE_UNROLL
+    for (int r = 0; r < R; r++) {
+      const Ints sum = S == 2 ? addInts(sums[r][p][0], sums[r][p][S - 1]) : sums[r][p][0];
+      if (tile.last()) {
+        storeColumns(tile, r, p, P, mul(mul(_mm512_cvtepi32_ps(sum), scales), broadcast(rowScale(tile.row(r)))));
+      } else {
+        store(tile.stateOf(r, p, P), asLanes(sum));
+      }
+    }
+  }
+}
+
+template <int R, int P>
+void tileInt4(Tile tile) {
+  constexpr int S = R * P <= 4 ? 2 : 1;
+  const Ints low = _mm512_set1_epi8(15);
+  Lanes totals[R][P];
+  PACELINE_UNROLL
+  for (int r = 0; r < R; r++) {
+    PACELINE_UNROLL
+    for (int p = 0; p < P; p++) totals[r][p] = tile.first() ? broadcast(0) : load(tile.stateOf(r, p, P));
+  }
+  const int32_t firstGroup = tile.begin / kGroup, groups = groupsOf(tile.end);
+  const uint8_t* scales = tile.panel + firstGroup * kGroupScaleBytes;
+  const uint8_t* w = tile.panel + int4ScaleBytes(tile.k) + size_t(firstGroup) * kGroupLines * kLine;
+  const int8_t* q = rowValues(tile.x, tile.k) + tile.begin;
+  for (int32_t g = firstGroup; g < groups; g++, scales += kGroupScaleBytes) {
+    Ints sums[R][P][S];
+    PACELINE_UNROLL
+    for (int r = 0; r < R; r++) {
+      PACELINE_UNROLL
+      for (int p = 0; p < P; p++) {
+        sums[r][p][0] = broadcastInts(int4Excess(tile.row(r), g));
+        if (S == 2) sums[r][p][S - 1] = broadcastInts(0);
+      }
+    }
+    for (int32_t line = 0; line < kGroupLines; line += 2, w += 2 * kLine, q += 4 * kInputs) {
+      tile.ahead.step<P>(2);
+      PACELINE_UNROLL
+      for (int j = 0; j < 2; j++) {
+        Ints lows[P], highs[P];
+        PACELINE_UNROLL
+        for (int p = 0; p < P; p++) {
+          const Ints both = _mm512_loadu_si512(w + p * tile.panelBytes + j * kLine);
+          lows[p] = andInts(both, low);
+          highs[p] = andInts(_mm512_srli_epi16(both, 4), low);
+        }
+        PACELINE_UNROLL
+        for (int r = 0; r < R; r++) {
+          const Ints inputs = inputsAt(q + r * tile.xStride + 2 * j * kInputs);
+          PACELINE_UNROLL
+          for (int p = 0; p < P; p++) dot(sums[r][p][0], lows[p], inputs);
+        }
+        PACELINE_UNROLL
+        for (int r = 0; r < R; r++) {
+          const Ints inputs = inputsAt(q + r * tile.xStride + (2 * j + 1) * kInputs);
+          PACELINE_UNROLL
+          for (int p = 0; p < P; p++) dot(sums[r][p][S - 1], highs[p], inputs);
+        }
+      }
+    }
+    PACELINE_UNROLL
+    for (int p = 0; p < P; p++) {
+      const Lanes scale = loadHalves(scales + p * tile.panelBytes);
+      PACELINE_UNROLL
+      for (int r = 0; r < R; r++) {
+        const Ints sum = S == 2 ? addInts(sums[r][p][0], sums[r][p][S - 1]) : sums[r][p][0];
+        totals[r][p] = fma(_mm512_cvtepi32_ps(sum), scale, totals[r][p]);
+      }
+    }
+  }
+  PACELINE_UNROLL
+  for (int r = 0; r < R; r++) {
+    const Lanes scale = broadcast(rowScale(tile.row(r)));
+    PACELINE_UNROLL
+    for (int p = 0; p < P; p++) {
+      if (tile.last()) {
+        storeColumns(tile, r, p, P, mul(totals[r][p], scale));
+      } else {
+        store(tile.stateOf(r, p, P), totals[r][p]);
+      }
+    }
+  }
+}
+
+#define ROWS(TILE, P)                                                                                        \
+  {                                                                                                          \
+    TILE<1, P>, TILE<2, P>, TILE<3, P>, TILE<4, P>, TILE<5, P>, TILE<6, P>, TILE<7, P>, TILE<8, P>, TILE<9, P>, \
+        TILE<10, P>, TILE<11, P>, TILE<12, P>                                                                \
+  }
+constexpr TileTable<2, 12> kF32Tiles = {{ROWS(tileF32, 1), ROWS(tileF32, 2)}};
+constexpr TileTable<2, 12> kInt8Tiles = {{ROWS(tileInt8, 1), ROWS(tileInt8, 2)}};
+constexpr TileTable<2, 12> kInt4Tiles = {{ROWS(tileInt4, 1), ROWS(tileInt4, 2)}};
+#undef ROWS
+
+constexpr int kInt8Bias = 128;  // the instruction takes weights without a sign
+
+}  // namespace
+}  // namespace paceline
+
+#include "kernels_table.h"
+
+namespace paceline {
+namespace {
+constexpr Kernels kKernels = makeTable("avx512vnni");
+}
+const Kernels* const kAvx512Kernels = &kKernels;
+}  // namespace paceline
+
+#else
+const paceline::Kernels* const paceline::kAvx512Kernels = nullptr;
+#endif

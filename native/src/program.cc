@@ -1,0 +1,233 @@
+#include "program.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "topk.h"
+
+namespace paceline {
+namespace {
+
+constexpr size_t kMaxArenaBytes = sizeof(size_t) > 4 ? size_t{1} << 36 : size_t{1} << 30;
+
+int32_t readInt(const float* at) {
+  int32_t value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+}  // namespace
+
+Program::Program(std::shared_ptr<Pool> pool, ProgramDescription description)
+    : pool_(std::move(pool)), kernels_(description.kernels), code_(compile(description)) {
+  weights_ = std::move(description.weights);
+  tables_ = std::move(description.tables);
+  attention_.configure(pool_->threads(), code_.maxQueries, code_.windows);
+}
+
+void Program::run(int64_t rows, const std::vector<RunInput>& inputs, Cache* cache, const int32_t* parents,
+                  size_t parentCount, const std::vector<int64_t>& wanted) {
+  check(rows, inputs, cache, parentCount, wanted);
+  if (cache) Attention::checkParents(parents, static_cast<int32_t>(rows));
+  const size_t steps = stepsFor(wanted);
+  reserve(static_cast<int32_t>(rows));
+  if (cache) {
+    cache->begin(rows_);
+    attention_.begin(parents, rows_, cache);
+  }
+  inputs_ = &inputs;
+  auto job = [&](int thread) { work(thread, steps); };
+  pool_->run(job);
+  inputs_ = nullptr;
+  if (cache) cache->stage(attention_.parents());
+}
+
+void Program::check(int64_t rows, const std::vector<RunInput>& inputs, const Cache* cache, size_t parentCount,
+                    const std::vector<int64_t>& wanted) const {
+  if (rows < 1 || rows > kMaxRows)
+    throw argumentError("a run has 1 to " + std::to_string(kMaxRows) + " rows, got " + std::to_string(rows));
+  if (inputs.size() != code_.inputs.size())
+    throw argumentError("expected " + std::to_string(code_.inputs.size()) + " inputs, got " +
+                        std::to_string(inputs.size()));
+  for (size_t i = 0; i < inputs.size(); i++) {
+    const Port& port = code_.inputs[i];
+    if (inputs[i].dtype != port.dtype || inputs[i].count != size_t{1} * rows * port.width)
+      throw argumentError("input " + std::to_string(i) + ": expected " + (port.dtype == DType::kF32 ? "f32" : "i32") +
+                          " [" + std::to_string(rows) + ", " + std::to_string(port.width) + "], got " +
+                          std::to_string(inputs[i].count) + " elements of " +
+                          (inputs[i].dtype == DType::kF32 ? "f32" : "i32"));
+  }
+  for (int64_t output : wanted) {
+    if (output < 0 || output >= static_cast<int64_t>(code_.outputs.size()))
+      throw argumentError("there is no output " + std::to_string(output));
+  }
+  if (code_.caches.empty()) {
+    if (cache || parentCount != 0) throw argumentError("this program has no attention: no cache, no parents");
+    return;
+  }
+  if (!cache) throw argumentError("this program needs a cache");
+  if (!(cache->specs() == code_.caches)) throw argumentError("the cache was made for another program");
+  if (parentCount != static_cast<size_t>(rows))
+    throw argumentError(std::to_string(parentCount) + " parents for " + std::to_string(rows) + " rows");
+  cache->checkRoom(static_cast<int32_t>(rows));
+}
+
+// A cache whose rows may be committed needs the keys and values of all layers, whatever is wanted.
+size_t Program::stepsFor(const std::vector<int64_t>& wanted) const {
+  int32_t last = code_.lastAttention;
+  for (int64_t output : wanted) last = std::max(last, code_.outputs[output].lastOp);
+  return last < 0 ? 0 : code_.stepsThrough[last];
+}
+
+void Program::reserve(int32_t rows) {
+  rows_ = 0;  // no outputs, should memory run out
+  const size_t rounded = roundUp(rows, 16);
+  const size_t floats = size_t{1} * code_.arenaWidth + code_.tableWidth;
+  const size_t rowBytes = floats * sizeof(float) + code_.quantisedRowBytes;
+  if (rounded * rowBytes > kMaxArenaBytes)
+    throw Error("runtime", std::to_string(rows) + " rows of " + std::to_string(rowBytes) + " bytes are too many");
+  if (rounded * rowBytes > arena_.size()) {
+    arena_ = Buffer();  // nothing in it outlives a run
+    arena_ = Buffer(rounded * rowBytes);
+  }
+  rows_ = rows;
+  rowsRounded_ = rounded;
+  tableValues_ = arena_.floats() + rounded * code_.arenaWidth;
+  quantised_ = arena_.data() + rounded * floats * sizeof(float);
+}
+
+void Program::copyOutput(int64_t output, void* to) const {
+  const Port& port = code_.outputs[output];
+  const size_t bytes = sizeof(float) * port.width;
+  for (int32_t row = 0; row < rows_; row++)
+    std::memcpy(static_cast<uint8_t*>(to) + row * bytes, at(port.view, row), bytes);
+}
+
+float* Program::at(const View& view, int32_t row) const {
+  return arena_.floats() + rowsRounded_ * view.offset + size_t{1} * row * view.stride + view.start;
+}
+
+// Rows firstRow(t) .. firstRow(t + 1) - 1 are thread t's in all steps that go by row; a single row is thread 0's.
+int32_t Program::firstRow(int thread) const {
+  const int threads = pool_->threads();
+  return static_cast<int32_t>((int64_t{rows_} * thread + threads - 1) / threads);
+}
+
+void Program::work(int thread, size_t steps) {
+  begin(thread);
+  for (size_t i = 0; i < steps; i++) {
+    const Step& step = code_.steps[i];
+    if (step.barrier) pool_->barrier();
+    execute(step, thread);
+  }
+}
+
+void Program::begin(int thread) {
+  const int32_t first = firstRow(thread), end = firstRow(thread + 1);
+  for (size_t i = 0; i < code_.inputs.size(); i++) {
+    const Port& port = code_.inputs[i];
+    const size_t bytes = sizeof(float) * port.width;
+    const uint8_t* data = static_cast<const uint8_t*>((*inputs_)[i].data);
+    for (int32_t row = first; row < end; row++) std::memcpy(at(port.view, row), data + row * bytes, bytes);
+  }
+  for (int32_t row = first; row < end; row++) fillTables(row, first);
+}
+
+// cos and sin of position * frequency. Rows of one depth share a position: what a row nearby has is copied.
+void Program::fillTables(int32_t row, int32_t firstRow) {
+  float* const values = tableValues_ + size_t{1} * row * code_.tableWidth;
+  for (size_t t = 0; t < tables_.size(); t++) {
+    const TablePlan& plan = code_.tables[t];
+    const int32_t position = readInt(at(plan.positions, row));
+    int32_t same = row - 1;
+    while (same >= firstRow && same >= row - 32 && readInt(at(plan.positions, same)) != position) same--;
+    float* const cos = values + plan.at;
+    if (same >= firstRow && same >= row - 32) {
+      std::memcpy(cos, tableValues_ + size_t{1} * same * code_.tableWidth + plan.at, sizeof(float) * 2 * plan.half);
+      continue;
+    }
+    for (int32_t i = 0; i < plan.half; i++) {
+      const double angle = position * tables_[t].frequencies[i];
+      cos[i] = static_cast<float>(std::cos(angle) * tables_[t].scale);
+      cos[plan.half + i] = static_cast<float>(std::sin(angle) * tables_[t].scale);
+    }
+  }
+}
+
+void Program::execute(const Step& step, int thread) {
+  switch (step.opcode) {
+    case Opcode::kLinear:
+      return linear(step, thread);
+    case Opcode::kAttention:
+      return attention_.run(*kernels_,
+                            {at(step.in[0], 0), at(step.in[1], 0), at(step.in[2], 0), at(step.out[0], 0),
+                             static_cast<size_t>(step.in[0].stride), static_cast<size_t>(step.in[1].stride),
+                             static_cast<size_t>(step.in[2].stride), static_cast<size_t>(step.out[0].stride), step.count,
+                             step.kvHeads, step.width, step.cache, step.window, step.scalar},
+                            thread);
+    default:
+      for (int32_t row = firstRow(thread), end = firstRow(thread + 1); row < end; row++) eachRow(step, row);
+  }
+}
+
+void Program::linear(const Step& step, int thread) {
+  const int64_t panels = (int64_t{step.weight.n} + kPanel - 1) / kPanel;
+  const int32_t begin = static_cast<int32_t>(panels * thread / pool_->threads());
+  const int32_t end = static_cast<int32_t>(panels * (thread + 1) / pool_->threads());
+  if (begin == end) return;
+  const bool quantised = step.weight.type != WeightType::kF32;
+  const uint8_t* x = quantised ? quantised_ : reinterpret_cast<const uint8_t*>(at(step.in[0], 0));
+  const size_t xStride = quantised ? step.quantisedStride : sizeof(float) * step.in[0].stride;
+  kernels_->linear(step.weight, x, xStride, rows_, at(step.out[0], 0), step.out[0].stride, begin, end);
+  if (!step.vector) return;
+  const int32_t last = static_cast<int32_t>(std::min<int64_t>(int64_t{end} * kPanel, step.weight.n));
+  for (int32_t row = 0; row < rows_; row++) {
+    float* y = at(step.out[0], row);
+    for (int32_t i = begin * kPanel; i < last; i++) y[i] += step.vector[i];
+  }
+}
+
+void Program::eachRow(const Step& step, int32_t row) {
+  const float* x = at(step.in[0], row);
+  float* y = at(step.out[0], row);
+  switch (step.opcode) {
+    case Opcode::kQuantise:
+      kernels_->quantiseRow(step.weight.type, x, step.width, quantised_ + row * step.quantisedStride);
+      break;
+    case Opcode::kRmsNorm:
+      for (int32_t i = 0; i < step.count; i++, x += step.width, y += step.width)
+        kernels_->rmsNorm(x, step.vector, step.scalar, step.width, y);
+      break;
+    case Opcode::kRope: {
+      const float* cos = tableValues_ + size_t{1} * row * code_.tableWidth + step.table;
+      for (int32_t i = 0; i < step.count; i++, x += step.width, y += step.width)
+        kernels_->rope(x, cos, cos + step.width / 2, step.width, y);
+      break;
+    }
+    case Opcode::kSiluMul:
+      kernels_->siluMul(x, at(step.in[1], row), step.width, y);
+      break;
+    case Opcode::kAdd:
+      kernels_->add(x, at(step.in[1], row), step.width, y);
+      break;
+    case Opcode::kArgmax: {
+      const int32_t best = kernels_->argmax(x, step.width);
+      std::memcpy(y, &best, sizeof best);
+      break;
+    }
+    case Opcode::kTopK:
+      topK(x, step.width, step.count, y, reinterpret_cast<int32_t*>(at(step.out[1], row)));
+      break;
+    case Opcode::kSoftmax:
+      kernels_->softmax(x, step.width, y);
+      break;
+    case Opcode::kLogSoftmax:
+      kernels_->logSoftmax(x, step.width, y);
+      break;
+    case Opcode::kLinear:
+    case Opcode::kAttention:
+      break;
+  }
+}
+
+}  // namespace paceline

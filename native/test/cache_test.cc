@@ -1,0 +1,125 @@
+#include "../src/cache.h"
+
+#include "check.h"
+
+using paceline::Cache;
+using paceline::CacheSpec;
+using test::promise;
+
+namespace {
+
+const std::vector<CacheSpec> specs = {{2, 3}, {1, 5}};
+
+// What a run does: rows behind the positions, told apart by `mark`.
+void run(Cache& cache, const std::vector<int32_t>& parents, float mark) {
+  cache.begin(static_cast<int32_t>(parents.size()));
+  for (size_t l = 0; l < specs.size(); l++) {
+    for (int head = 0; head < specs[l].kvHeads; head++) {
+      for (size_t row = 0; row < parents.size(); row++) {
+        for (int i = 0; i < specs[l].headDim; i++) {
+          const size_t at = (cache.length() + row) * specs[l].headDim + i;
+          const float value = mark + static_cast<float>(row) + 0.1f * i + 0.01f * head + 0.001f * l;
+          cache.key(static_cast<int32_t>(l), head)[at] = value;
+          cache.value(static_cast<int32_t>(l), head)[at] = -value;
+        }
+      }
+    }
+  }
+  cache.stage(parents);
+}
+
+// The marks of the rows that the positions came from, checked over all layers, heads and dimensions.
+std::vector<float> marks(const Cache& cache) {
+  std::vector<float> result;
+  for (int position = 0; position < cache.length(); position++) {
+    const float mark = cache.key(0, 0)[position * 3];
+    for (size_t l = 0; l < specs.size(); l++) {
+      for (int head = 0; head < specs[l].kvHeads; head++) {
+        for (int i = 0; i < specs[l].headDim; i++) {
+          const size_t at = position * specs[l].headDim + i;
+          const float expected = mark + 0.1f * i + 0.01f * head + 0.001f * l;
+          CHECK(std::abs(cache.key(static_cast<int32_t>(l), head)[at] - expected) < 1e-3f);
+          CHECK(cache.value(static_cast<int32_t>(l), head)[at] == -cache.key(static_cast<int32_t>(l), head)[at]);
+        }
+      }
+    }
+    result.push_back(mark);
+  }
+  return result;
+}
+
+void commit(Cache& cache, const std::vector<int32_t>& path) { cache.commit(path.data(), path.size()); }
+
+}  // namespace
+
+int main() {
+  promise("commit keeps the rows of the path in their order, all layers and heads", [] {
+    Cache cache(specs, 100);
+    run(cache, {-1, 0, 0, 1, 2, 4}, 10);
+    commit(cache, {0, 2, 4, 5});
+    CHECK((marks(cache) == std::vector<float>{10, 12, 14, 15}));
+    run(cache, {-1, -1, 1}, 20);
+    commit(cache, {1, 2});
+    CHECK((marks(cache) == std::vector<float>{10, 12, 14, 15, 21, 22}));
+    run(cache, {-1}, 30);
+    commit(cache, {});
+    CHECK(cache.length() == 6);
+  });
+
+  promise("truncate forgets the newest positions", [] {
+    Cache cache(specs, 100);
+    run(cache, {-1, 0, 1}, 10);
+    commit(cache, {0, 1, 2});
+    cache.truncate(1);
+    CHECK((marks(cache) == std::vector<float>{10}));
+    run(cache, {-1}, 20);
+    commit(cache, {0});
+    CHECK((marks(cache) == std::vector<float>{10, 20}));
+  });
+
+  promise("positions survive growth up to the capacity, and no further", [] {
+    Cache cache(specs, 1000);
+    std::vector<float> expected;
+    CHECK(cache.bytes() == 0);
+    while (cache.length() < 1000) {
+      const float mark = static_cast<float>(cache.length());
+      run(cache, {-1, 0}, mark);
+      commit(cache, {0, 1});
+      expected.insert(expected.end(), {mark, mark + 1});
+    }
+    CHECK(marks(cache) == expected);
+    CHECK(cache.bytes() == 2 * 1000 * (2 * 3 + 5) * sizeof(float));
+    CHECK_ERROR("context", "1 rows after 1000 positions do not fit a cache of 1000 positions", cache.begin(1));
+  });
+
+  promise("memory grows with the positions held", [] {
+    Cache cache(specs, 1 << 24);
+    run(cache, {-1}, 1);
+    CHECK(cache.bytes() <= 2 * 64 * (2 * 3 + 5) * sizeof(float));
+  });
+
+  promise("commit refuses what is not a path of the last run, and then changes nothing", [] {
+    Cache cache(specs, 100);
+    CHECK_ERROR("argument", "no run since the last commit", commit(cache, {}));
+    run(cache, {-1, 0, 0, -1}, 10);
+    for (const std::vector<int32_t>& path : {std::vector<int32_t>{1}, {0, 3}, {0, 1, 2}, {0, 0}, {-1}, {4}, {0, 1 << 30}})
+      CHECK_ERROR("argument", "not a path of the last run", commit(cache, path));
+    CHECK(cache.length() == 0);
+    commit(cache, {0, 2});
+    CHECK_ERROR("argument", "no run since the last commit", commit(cache, {0}));
+    run(cache, {-1}, 20);
+    cache.truncate(2);
+    CHECK_ERROR("argument", "no run since the last commit", commit(cache, {0}));
+    CHECK((marks(cache) == std::vector<float>{10, 12}));
+  });
+
+  promise("truncate refuses other lengths, a cache other capacities", [] {
+    Cache cache(specs, 100);
+    CHECK_ERROR("argument", "expected a length from 0 to 0", cache.truncate(1));
+    CHECK_ERROR("argument", "expected a length from 0 to 0", cache.truncate(-1));
+    CHECK_ERROR("argument", "positions, got 0", Cache(specs, 0));
+    CHECK_ERROR("argument", "positions, got", Cache(specs, int64_t{1} << 40));
+  });
+
+  return test::finish();
+}
