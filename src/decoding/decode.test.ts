@@ -172,7 +172,7 @@ describe.each(samplings)('whatever the drafter, the text is that of plain decodi
 
 test('the choice of executor changes nothing of this', async () => {
   const { spec, source } = tinyModel({}, 3)
-  const onnx = await loadTargetModel(spec, source, { executor: onnxExecutor({ threads: 2 }), dtype: 'f32' })
+  const onnx = await loadTargetModel(spec, source, { executor: onnxExecutor({ threads: 1 }), dtype: 'f32' })
   for (const [, sampling] of samplings) {
     const truth = await textOf(plain, { sampling, model: onnx })
     for (const drafter of [oracle(truth, 5), oracleWithDecoys(truth, 3), random(4)])
@@ -372,7 +372,7 @@ describe('prefill', () => {
   test('puts all of the prompt but its last token into the cache, in pieces if it is long', async () => {
     const long = Array.from({ length: 700 }, (_, i) => (i * 7) % vocabSize)
     const { spec, source } = tinyModel({ contextLength: 1024, layerCount: 1, windows: [null] })
-    const onnx = await loadTargetModel(spec, source, { executor: onnxExecutor({ threads: 2 }), dtype: 'f32' })
+    const onnx = await loadTargetModel(spec, source, { executor: onnxExecutor({ threads: 1 }), dtype: 'f32' })
     const target = onnx.createTarget()
     let features = new Float32Array()
     const drafter: Drafter = {

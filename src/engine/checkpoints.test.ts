@@ -63,10 +63,10 @@ describe.each(cases)('$name, executor $executor', ({ name, executor }) => {
   beforeAll(async () => {
     items = JSON.parse(readFileSync(join(folder!, `expected_${name}.json`), 'utf8')).items
     checkpoint = await openCheckpoint(join(folder!, name))
-    model = await loadModel(join(folder!, name), { executor })
+    model = await loadModel(join(folder!, name), { executor, threads: 1 })
     const options = { maxTokens: 128, ignoreEos: true }
     stories = await Promise.all(storyPrompts.map((prompt) => model.generate(prompt, options).result()))
-  })
+  }, 60_000)
   afterAll(async () => {
     await model?.dispose()
     await checkpoint?.close()
@@ -120,7 +120,7 @@ describe.each(cases)('$name, executor $executor', ({ name, executor }) => {
 
   /** The likeliest next token at every position of every text, the text itself being given. */
   async function choices(dtype: Precision, texts: readonly (readonly number[])[]): Promise<number[]> {
-    const chosen = chooseExecutor({ executor }).executor
+    const chosen = chooseExecutor({ executor, threads: 1 }).executor
     const loaded = await loadTargetModel(checkpoint.spec, checkpoint.source, { executor: chosen, dtype })
     const tokens: number[] = []
     for (const text of texts) {

@@ -3,7 +3,7 @@ import { onnxExecutor, referenceExecutor } from '../runtime/index.ts'
 import { loadTargetModel } from './load.ts'
 import { tinyModel } from './tiny.ts'
 
-const executors = [referenceExecutor, onnxExecutor({ threads: 2 })]
+const executors = [referenceExecutor, onnxExecutor({ threads: 1 })]
 const onnx = executors[1]
 
 describe.each(executors)('a loaded model ($name)', (executor) => {

@@ -6,9 +6,9 @@ import { loadTargetModel, type TargetModel } from './load.ts'
 import type { Rows, Target } from './target.ts'
 import { tinyModel, tinyVariants } from './tiny.ts'
 
-const [reference, onnx] = [referenceExecutor, onnxExecutor({ threads: 2 })]
+const [reference, onnx] = [referenceExecutor, onnxExecutor({ threads: 1 })]
 /** The native one where it was built. */
-const fastest = chooseExecutor({ threads: 2 }).executor
+const fastest = chooseExecutor({ threads: 1 }).executor
 const executors = [reference, onnx, ...(fastest.name === 'native' ? [fastest] : [])]
 const [vocabSize, hiddenSize] = [64, 32]
 
@@ -174,56 +174,56 @@ describe.each(executors)('a cache ($name)', (executor) => {
     { weight: 1, arbitrary: fc.record({ type: fc.constant('truncate' as const), to: fc.nat(1000) }) },
   )
 
-  test.each(['key heads shared by two query heads', 'a sliding window in one layer'])(
-    'holds what a prefill of the same tokens holds after any passes, commits and truncations: %s',
-    async (variant) => {
-      const model = await load(tinyVariants[variant], executor)
-      const capacity = 30
-      await fc.assert(
-        fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 16 }), token, async (operations, probe) => {
-          const target = model.createTarget(capacity)
-          const text: number[] = []
-          let last: Rows | undefined
-          for (const op of operations) {
-            if (op.type === 'forward') {
-              const run = target.forward(op.rows, { head: 'logits' })
-              if (text.length + op.rows.tokens.length > capacity) {
-                await expect(run).rejects.toMatchObject({ code: 'context' })
-              } else {
-                const { logits } = await run
-                expectClose(rowOf(logits!, 0, vocabSize), await afterPrefill(model, text, op.rows.tokens[0]))
-                last = op.rows
-              }
-            } else if (op.type === 'commit') {
-              const path = last ? pathTo(op.row % last.tokens.length, last.parents) : [0]
-              if (!last) expect(() => target.commit(path)).toThrow(expect.objectContaining({ code: 'argument' }))
-              else {
-                target.commit(path)
-                text.push(...path.map((row) => last!.tokens[row]))
-                last = undefined
-              }
+  test.each([
+    'key heads shared by two query heads',
+    'a sliding window in one layer',
+  ])('holds what a prefill of the same tokens holds after any passes, commits and truncations: %s', async (variant) => {
+    const model = await load(tinyVariants[variant], executor)
+    const capacity = 30
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 16 }), token, async (operations, probe) => {
+        const target = model.createTarget(capacity)
+        const text: number[] = []
+        let last: Rows | undefined
+        for (const op of operations) {
+          if (op.type === 'forward') {
+            const run = target.forward(op.rows, { head: 'logits' })
+            if (text.length + op.rows.tokens.length > capacity) {
+              await expect(run).rejects.toMatchObject({ code: 'context' })
             } else {
-              const to = op.to % (text.length + 2)
-              if (to > text.length)
-                expect(() => target.truncate(to)).toThrow(expect.objectContaining({ code: 'argument' }))
-              else {
-                target.truncate(to)
-                text.length = to
-                last = undefined
-              }
+              const { logits } = await run
+              expectClose(rowOf(logits!, 0, vocabSize), await afterPrefill(model, text, op.rows.tokens[0]))
+              last = op.rows
             }
-            expect(target.length).toBe(text.length)
+          } else if (op.type === 'commit') {
+            const path = last ? pathTo(op.row % last.tokens.length, last.parents) : [0]
+            if (!last) expect(() => target.commit(path)).toThrow(expect.objectContaining({ code: 'argument' }))
+            else {
+              target.commit(path)
+              text.push(...path.map((row) => last!.tokens[row]))
+              last = undefined
+            }
+          } else {
+            const to = op.to % (text.length + 2)
+            if (to > text.length)
+              expect(() => target.truncate(to)).toThrow(expect.objectContaining({ code: 'argument' }))
+            else {
+              target.truncate(to)
+              text.length = to
+              last = undefined
+            }
           }
-          target.truncate(Math.min(text.length, capacity - 1))
-          text.length = target.length
-          const { logits } = await target.forward(chainOf([probe]), { head: 'logits' })
-          expectClose(logits!, await afterPrefill(model, text, probe))
-        }),
-        { seed: 1, numRuns: 12 },
-      )
-      await model.dispose()
-    },
-  )
+          expect(target.length).toBe(text.length)
+        }
+        target.truncate(Math.min(text.length, capacity - 1))
+        text.length = target.length
+        const { logits } = await target.forward(chainOf([probe]), { head: 'logits' })
+        expectClose(logits!, await afterPrefill(model, text, probe))
+      }),
+      { seed: 1, numRuns: 12 },
+    )
+    await model.dispose()
+  })
 
   test('a prompt in pieces is a prompt at once, however it is cut', async () => {
     const model = await load(tinyVariants['a sliding window in one layer'], executor)

@@ -310,28 +310,30 @@ const layers = executors
   // ONNX Runtime's 4-bit product takes another path for one row than for several.
   .filter(({ executor, precision }) => executor.name === 'native' || precision !== 'int4')
 
-test.each(layers)(
-  '$name: a row of a $precision linear layer has the same bits whatever rows are beside it, 1 to 64',
-  async ({ executor, precision }) => {
-    const g = new GraphBuilder()
-    const [k, n] = [320, 448]
-    g.output('y', g.linear(g.input('x', 'f32', ['rows', k]), g.weight('w', [n, k], precision)))
-    const layer = await executor.compile(g.build(), memorySource({ w: random([n, k], 1) }))
-    const x = random([64, k], 2)
-    const take = (from: number, to: number): Tensor => ({
-      dtype: 'f32',
-      shape: [to - from, k],
-      data: x.data.subarray(from * k, to * k),
-    })
-    const alone: Float32Array[] = []
-    for (let row = 0; row < 64; row++) alone.push((await layer.run({ x: take(row, row + 1) })).y.data as Float32Array)
-    for (let t = 1; t <= 64; t++) {
-      const together = (await layer.run({ x: take(0, t) })).y.data as Float32Array
-      for (let row = 0; row < t; row++)
-        expect(Buffer.compare(bytes(together.slice(row * n, (row + 1) * n)), bytes(alone[row]))).toBe(0)
-    }
-    await layer.dispose()
-  },
-)
+test.each(
+  layers,
+)('$name: a row of a $precision linear layer has the same bits whatever rows are beside it, 1 to 64', async ({
+  executor,
+  precision,
+}) => {
+  const g = new GraphBuilder()
+  const [k, n] = [320, 448]
+  g.output('y', g.linear(g.input('x', 'f32', ['rows', k]), g.weight('w', [n, k], precision)))
+  const layer = await executor.compile(g.build(), memorySource({ w: random([n, k], 1) }))
+  const x = random([64, k], 2)
+  const take = (from: number, to: number): Tensor => ({
+    dtype: 'f32',
+    shape: [to - from, k],
+    data: x.data.subarray(from * k, to * k),
+  })
+  const alone: Float32Array[] = []
+  for (let row = 0; row < 64; row++) alone.push((await layer.run({ x: take(row, row + 1) })).y.data as Float32Array)
+  for (let t = 1; t <= 64; t++) {
+    const together = (await layer.run({ x: take(0, t) })).y.data as Float32Array
+    for (let row = 0; row < t; row++)
+      expect(Buffer.compare(bytes(together.slice(row * n, (row + 1) * n)), bytes(alone[row]))).toBe(0)
+  }
+  await layer.dispose()
+})
 
 const bytes = (data: Float32Array) => Buffer.from(data.buffer, data.byteOffset, data.byteLength)

@@ -35,6 +35,8 @@ export async function createSession(
       logSeverityLevel: 3,
       // The arena keeps what packing the weights frees; without it that memory goes back to the system.
       enableCpuMemArena: false,
+      // Trunk and head are two sessions on the same processors: one must not spin while the other works.
+      extra: { session: { force_spinning_stop: '1' } },
     })
   } catch (cause) {
     throw new PacelineError('runtime', `ONNX Runtime refused the model: ${(cause as Error).message}`, { cause })
