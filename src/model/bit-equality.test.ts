@@ -19,7 +19,7 @@ const cases = isas.flatMap((isa) => precisions.map((dtype) => ({ isa, dtype })))
 /** Logits of the last of `tokens`, decoded one row at a time after what the target holds. */
 async function alone(target: Target, tokens: readonly number[]): Promise<Float32Array> {
   const before = target.length
-  let logits = new Float32Array(0)
+  let logits: Float32Array = new Float32Array(0)
   for (const token of tokens) {
     const outputs = await target.forward(
       { tokens: Int32Array.of(token), parents: Int32Array.of(-1) },
