@@ -88,8 +88,8 @@ export async function* decode(
   let root = prompt[prompt.length - 1]
   let from = performance.now()
   while (history.length < end && !stopSign?.aborted) {
-    // A tree of r rows decides at most r tokens, so this also keeps to the last token asked for.
-    const rows = Math.min(maxRows, end - history.length, target.capacity - target.length)
+    // A tree of r rows decides at most r tokens, so this also keeps to the last token asked for, and to the cache.
+    const rows = Math.min(maxRows, end - history.length)
     const drafting = performance.now()
     const { tree } = await drafter.propose(root, { rows })
     const drafted = performance.now()

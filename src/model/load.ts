@@ -1,6 +1,6 @@
 import type { ModelSpec } from '../checkpoint/index.ts'
 import type { Precision } from '../graph/index.ts'
-import type { Executor } from '../runtime/index.ts'
+import type { Executable, Executor } from '../runtime/index.ts'
 import type { TensorSource } from '../tensor/index.ts'
 import { type Embedding, openEmbedding } from './embedding.ts'
 import { headGraph, trunkGraph } from './graphs.ts'
@@ -45,8 +45,14 @@ export async function loadTargetModel(
     ...(signal && { signal }),
   })
   const trunk = await executor.compile(trunkGraph(spec, dtype, taps), source, part(0, trunkShare))
-  const head = await executor.compile(headGraph(spec, dtype), source, part(trunkShare, 1 - trunkShare))
-  const embedding: Embedding = await openEmbedding(source, 'model.embed_tokens.weight')
+  const rest = async (): Promise<[Executable, Embedding]> => {
+    const head = await executor.compile(headGraph(spec, dtype), source, part(trunkShare, 1 - trunkShare))
+    return [head, await openEmbedding(source, 'model.embed_tokens.weight')]
+  }
+  const [head, embedding] = await rest().catch(async (error) => {
+    await trunk.dispose()
+    throw error
+  })
   return {
     spec,
     dtype,
