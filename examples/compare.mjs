@@ -41,9 +41,15 @@ async function compare(model) {
 
   const { plain, guessed } = rounds[0]
   console.log(`\n${prompt}${guessed.text}\n`)
-  const ratios = rounds.map((r) => r.guessed.stats.tokensPerSecond / r.plain.stats.tokensPerSecond).sort((a, b) => a - b)
+  const ratios = rounds
+    .map((r) => r.guessed.stats.tokensPerSecond / r.plain.stats.tokensPerSecond)
+    .sort((a, b) => a - b)
   console.log(`plain          ${plain.stats.forwards} passes for ${plain.ids.length} tokens`)
-  console.log(`prompt-lookup  ${guessed.stats.forwards} passes, ${guessed.stats.acceptanceLength.toFixed(2)} tokens a pass`)
+  console.log(
+    `prompt-lookup  ${guessed.stats.forwards} passes, ${guessed.stats.acceptanceLength.toFixed(2)} tokens a pass`,
+  )
   console.log(`same tokens    ${plain.ids.join() === guessed.ids.join() ? 'yes' : 'NO'}`)
-  console.log(`speedup        ${ratios[2].toFixed(2)} (median of 5 pairs, ${ratios[0].toFixed(2)} to ${ratios[4].toFixed(2)})`)
+  console.log(
+    `speedup        ${ratios[2].toFixed(2)} (median of 5 pairs, ${ratios[0].toFixed(2)} to ${ratios[4].toFixed(2)})`,
+  )
 }

@@ -21,7 +21,8 @@ if (result.status === 0) {
   if (process.argv.includes('--strict')) process.stdout.write(result.stdout)
 } else {
   const output = `${result.stdout}\n${result.stderr}`.trim()
-  const reason = output.split('\n').find((line) => /error|not found/i.test(line)) ?? `node-gyp exited with ${result.status}`
+  const reason =
+    output.split('\n').find((line) => /error|not found/i.test(line)) ?? `node-gyp exited with ${result.status}`
   writeFileSync(failure, `the build failed: ${reason.trim()}\n`)
   writeFileSync(join(dirname(failure), 'build.log'), `${output}\n`)
   console.error(`paceline: the native addon could not be built (${reason.trim()}); ONNX Runtime serves instead.`)

@@ -147,7 +147,7 @@ void tileInt8(Tile tile) {
   const uint8_t* w = tile.panel + kLine;
   const int8_t* q = rowValues(tile.x, tile.k);
   for (int32_t i = 0; i < tile.k; i += kInt8Step, w += 4 * kLine, q += kInt8Step) {
-    tile.ahead.step(4 * kLine);
+    tile.ahead.step<1>(4);
     PACELINE_UNROLL
     for (int j = 0; j < 4; j++) {
       const __m256i low = loadBytes(w + j * kLine), high = loadBytes(w + j * kLine + 32);
@@ -206,7 +206,7 @@ void tileInt4(Tile tile) {
     for (int r = 0; r < R; r++) {
       low[r] = high[r] = _mm256_set1_epi32(int4Excess(tile.x + r * tile.xStride, g));
     }
-    tile.ahead.step(kGroupLines * kLine);
+    tile.ahead.step<1>(kGroupLines);
     sumGroup(tile, w, q, low);
     sumGroup(tile, w + 32, q, high);
     const Lanes scale = loadHalves(scales);

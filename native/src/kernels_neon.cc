@@ -171,7 +171,7 @@ void tileInt8(Tile tile) {
   const uint8_t* w = tile.panel + kLine;
   const int8_t* q = rowValues(tile.x, tile.k);
   for (int32_t i = 0; i < tile.k; i += kInt8Step, w += 4 * kLine, q += kInt8Step) {
-    tile.ahead.step(4 * kLine);
+    tile.ahead.step<1>(4);
     int8x16_t inputs[R];
     loadInputs(tile, q, inputs);
     dotLine<R, 0>(sums, w, inputs);
@@ -211,7 +211,7 @@ void tileInt4(Tile tile) {
     PACELINE_UNROLL
     for (int r = 0; r < R; r++) sums[r] = broadcastInts(int4Excess(tile.x + r * tile.xStride, g));
     for (int32_t line = 0; line < kGroupLines; line += 2, w += 2 * kLine, q += 4 * kInputs) {
-      tile.ahead.step(2 * kLine);
+      tile.ahead.step<1>(2);
       int8x16_t inputs[R];
       loadInputs(tile, q, inputs);
       dotHalves<R, 0>(sums, w, inputs);

@@ -110,10 +110,7 @@ struct TileTable {
   TileFunction tiles[kPanels][kRows];
 };
 
-#ifndef PARTB
-#define PARTB (16<<10)
-#endif
-constexpr size_t kPartBytes = PARTB;  // of one panel
+constexpr size_t kPartBytes = 16 << 10;  // of one panel
 constexpr int32_t kBlockRows = 96;
 
 template <int kPanels, int kRows>
@@ -123,7 +120,8 @@ void linearTiles(const TileTable<kPanels, kRows>& table, const LinearWeight& wei
   const int32_t groups = groupsOf(weight.k);
   const size_t header = headerBytes(weight.type, weight.k);
   const size_t groupBytes = bytesOfInputs(weight.type, kGroup);
-  const int32_t parts = int32_t((groups * groupBytes + kPartBytes - 1) / kPartBytes);
+  // Tables of single panels pass over all inputs at once.
+  const int32_t parts = kPanels == 1 ? 1 : int32_t((groups * groupBytes + kPartBytes - 1) / kPartBytes);
   for (int32_t panel = panelBegin, panels; panel < panelEnd; panel += panels) {
     panels = panelEnd - panel < kPanels ? panelEnd - panel : kPanels;
     Tile tile;

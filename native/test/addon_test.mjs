@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { decoder, floats, randomOf, randomWeight, runDecoder } from './decoder.mjs'
 
-const file = (isMainThread ? process.argv[2] : workerData.file) ?? fileURLToPath(new URL('../build/Release/paceline.node', import.meta.url))
+const file =
+  (isMainThread ? process.argv[2] : workerData.file) ??
+  fileURLToPath(new URL('../build/Release/paceline.node', import.meta.url))
 const addon = createRequire(import.meta.url)(file)
 const { Pool, Weight, Program, Cache } = addon
 
@@ -39,7 +41,8 @@ if (!isMainThread) {
 async function main() {
   const tests = []
   const promise = (name, body) => tests.push([name, body])
-  const fails = (code, message, body) => assert.throws(body, (error) => error instanceof Error && error.code === code && message.test(error.message))
+  const fails = (code, message, body) =>
+    assert.throws(body, (error) => error instanceof Error && error.code === code && message.test(error.message))
 
   promise('the instruction sets are named, the one in use first or chosen', () => {
     assert.ok(addon.availableIsas().includes('portable'))
@@ -47,48 +50,58 @@ async function main() {
   })
 
   promise('PACELINE_ISA chooses, and an unknown one is an error in words', () => {
-    const ask = (isa) => spawnSync(process.execPath, ['-p', `try { require(${JSON.stringify(file)}).isa() } catch (e) { e.code + ' ' + e.message }`], { encoding: 'utf8', env: { ...process.env, PACELINE_ISA: isa } }).stdout.trim()
+    const ask = (isa) =>
+      spawnSync(
+        process.execPath,
+        ['-p', `try { require(${JSON.stringify(file)}).isa() } catch (e) { e.code + ' ' + e.message }`],
+        { encoding: 'utf8', env: { ...process.env, PACELINE_ISA: isa } },
+      ).stdout.trim()
     assert.equal(ask('portable'), 'portable')
     assert.match(ask('mmx'), /^runtime .+/)
   })
 
-  promise('a tree row equals plain decoding bit for bit, on every instruction set, precision and number of threads', () => {
-    for (const isa of addon.availableIsas()) {
-      for (const type of ['f32', 'int8', 'int4']) {
-        for (const threads of [1, 2, 3]) {
-          const description = decoder(addon, { type, isa, seed: threads })
-          const program = new Program(new Pool(threads), description)
-          const single = new Program(new Pool(1), description)
-          const cache = new Cache(program, 100)
-          const steps = new Cache(single, 100)
-          const random = randomOf(threads)
-          const { width } = description
-          for (let round = 0; round < 3; round++) {
-            const parents = Array.from({ length: 11 }, (_, row) => Math.max(-1, Math.floor(row - 1 - 3 * random() ** 3)))
-            const x = floats(random, parents.length * width)
-            const outputs = runDecoder(program, cache, x, parents)
-            assert.ok(outputs[1].some((value) => value !== 0) && outputs[1].every(Number.isFinite))
-            let path = []
-            parents.forEach((_, row) => {
-              path = []
-              for (let r = row; r >= 0; r = parents[r]) path.unshift(r)
-              let alone
-              for (const r of path) {
-                alone = runDecoder(single, steps, x.slice(r * width, (r + 1) * width), [-1])
-                steps.commit(Int32Array.of(0))
-              }
-              alone.forEach((values, i) => {
-                assert.deepEqual(outputs[i].slice(row * values.length, (row + 1) * values.length), values)
+  promise(
+    'a tree row equals plain decoding bit for bit, on every instruction set, precision and number of threads',
+    () => {
+      for (const isa of addon.availableIsas()) {
+        for (const type of ['f32', 'int8', 'int4']) {
+          for (const threads of [1, 2, 3]) {
+            const description = decoder(addon, { type, isa, seed: threads })
+            const program = new Program(new Pool(threads), description)
+            const single = new Program(new Pool(1), description)
+            const cache = new Cache(program, 100)
+            const steps = new Cache(single, 100)
+            const random = randomOf(threads)
+            const { width } = description
+            for (let round = 0; round < 3; round++) {
+              const parents = Array.from({ length: 11 }, (_, row) =>
+                Math.max(-1, Math.floor(row - 1 - 3 * random() ** 3)),
+              )
+              const x = floats(random, parents.length * width)
+              const outputs = runDecoder(program, cache, x, parents)
+              assert.ok(outputs[1].some((value) => value !== 0) && outputs[1].every(Number.isFinite))
+              let path = []
+              parents.forEach((_, row) => {
+                path = []
+                for (let r = row; r >= 0; r = parents[r]) path.unshift(r)
+                let alone
+                for (const r of path) {
+                  alone = runDecoder(single, steps, x.slice(r * width, (r + 1) * width), [-1])
+                  steps.commit(Int32Array.of(0))
+                }
+                alone.forEach((values, i) => {
+                  assert.deepEqual(outputs[i].slice(row * values.length, (row + 1) * values.length), values)
+                })
+                if (row < parents.length - 1) steps.truncate(cache.length)
               })
-              if (row < parents.length - 1) steps.truncate(cache.length)
-            })
-            cache.commit(Int32Array.from(path))
-            assert.equal(cache.length, steps.length)
+              cache.commit(Int32Array.from(path))
+              assert.equal(cache.length, steps.length)
+            }
           }
         }
       }
-    }
-  })
+    },
+  )
 
   promise('a prompt of many rows equals it in pieces', () => {
     const description = decoder(addon)
@@ -99,7 +112,13 @@ async function main() {
     const [features] = runDecoder(program, whole, x, chain(300), Int32Array.of(0))
     for (let at = 0, rows; at < 300; at += rows) {
       rows = Math.min(300 - at, 1 + (at % 64))
-      const [part] = runDecoder(program, pieces, x.slice(at * description.width, (at + rows) * description.width), chain(rows), [0])
+      const [part] = runDecoder(
+        program,
+        pieces,
+        x.slice(at * description.width, (at + rows) * description.width),
+        chain(rows),
+        [0],
+      )
       assert.deepEqual(part, features.slice(at * description.width, (at + rows) * description.width))
       pieces.commit(Int32Array.from(chain(rows), (row) => row + 1))
     }
@@ -110,7 +129,15 @@ async function main() {
     const program = new Program(new Pool(2), description)
     const cache = new Cache(program, 10)
     const outputs = runDecoder(program, cache, floats(randomOf(1), 2 * description.width), [-1, 0], [4, 2, 4, 0])
-    assert.deepEqual(outputs.map(({ constructor, length }) => [constructor, length]), [[Int32Array, 10], [Int32Array, 2], [Int32Array, 10], [Float32Array, 2 * description.width]])
+    assert.deepEqual(
+      outputs.map((output) => [output.constructor, output.length]),
+      [
+        [Int32Array, 10],
+        [Int32Array, 2],
+        [Int32Array, 10],
+        [Float32Array, 2 * description.width],
+      ],
+    )
     assert.deepEqual(outputs[0], outputs[2])
     assert.notEqual(outputs[0].buffer, outputs[2].buffer)
     assert.equal(outputs[0][0], outputs[1][0]) // the best of the best five
@@ -153,18 +180,56 @@ async function main() {
     assert.throws(() => program.run.call(Object.create(program)), TypeError)
     assert.throws(() => program.run.call(Reflect.construct(Pool, [1], Program), 1), TypeError)
     fails('argument', /ops: expected a typed array/, () => new Program(new Pool(1), { ...description, ops: [] }))
-    fails('argument', /ops: expected Int32Array/, () => new Program(new Pool(1), { ...description, ops: new Float32Array(1) }))
+    fails(
+      'argument',
+      /ops: expected Int32Array/,
+      () => new Program(new Pool(1), { ...description, ops: new Float32Array(1) }),
+    )
     fails('argument', /expected a Weight/, () => new Program(new Pool(1), { ...description, weights: [1] }))
     fails('argument', /weights: expected an array/, () => new Program(new Pool(1), { ...description, weights: null }))
     fails('argument', /expected an object/, () => new Program(new Pool(1)))
-    fails('runtime', /cannot run the instruction set "mmx"/, () => new Program(new Pool(1), { ...description, isa: 'mmx' }))
-    fails('argument', /rows are missing in weight 0/, () => new Program(new Pool(1), { ...description, weights: [new Weight({ type: 'vector', n: description.width, k: 1 }), ...description.weights.slice(1)] }))
-    fails('argument', /expected Int8Array and Float32Array/, () => new Weight({ type: 'int8', n: 1, k: 1 }).add(new Int8Array(1), new Float64Array(1), 0, 1))
-    fails('argument', /inputs: expected Float32Array or Int32Array/, () => program.run(1, [new Float64Array(description.width), Int32Array.of(0)], new Cache(program, 1), Int32Array.of(-1), []))
+    fails(
+      'runtime',
+      /cannot run the instruction set "mmx"/,
+      () => new Program(new Pool(1), { ...description, isa: 'mmx' }),
+    )
+    fails(
+      'argument',
+      /rows are missing in weight 0/,
+      () =>
+        new Program(new Pool(1), {
+          ...description,
+          weights: [new Weight({ type: 'vector', n: description.width, k: 1 }), ...description.weights.slice(1)],
+        }),
+    )
+    fails('argument', /expected Int8Array and Float32Array/, () =>
+      new Weight({ type: 'int8', n: 1, k: 1 }).add(new Int8Array(1), new Float64Array(1), 0, 1),
+    )
+    fails('argument', /inputs: expected Float32Array or Int32Array/, () =>
+      program.run(
+        1,
+        [new Float64Array(description.width), Int32Array.of(0)],
+        new Cache(program, 1),
+        Int32Array.of(-1),
+        [],
+      ),
+    )
     fails('argument', /wanted: expected Int32Array/, () => program.run(1, [], null, null, new Float32Array(1)))
     if (addon.availableIsas().length > 1)
-      fails('argument', /packed for another instruction set/, () => new Program(new Pool(1), { ...description, isa: addon.availableIsas().at(-1) }))
-    assert.throws(() => new Program(new Pool(1), { get arenaWidth() { throw new TypeError('mine') } }), TypeError)
+      fails(
+        'argument',
+        /packed for another instruction set/,
+        () => new Program(new Pool(1), { ...description, isa: addon.availableIsas().at(-1) }),
+      )
+    assert.throws(
+      () =>
+        new Program(new Pool(1), {
+          get arenaWidth() {
+            throw new TypeError('mine')
+          },
+        }),
+      TypeError,
+    )
   })
 
   promise('arrays that vanish while arguments are read do no harm', () => {
@@ -173,10 +238,21 @@ async function main() {
     const cache = new Cache(program, 10)
     const x = new Float32Array(description.width)
     const inputs = [x]
-    Object.defineProperty(inputs, 1, { get: () => (structuredClone(x.buffer, { transfer: [x.buffer] }), Int32Array.of(0)) })
-    fails('argument', /input 0: expected f32 \[1, 48\], got 0/, () => program.run(1, inputs, cache, Int32Array.of(-1), []))
+    Object.defineProperty(inputs, 1, {
+      get: () => (structuredClone(x.buffer, { transfer: [x.buffer] }), Int32Array.of(0)),
+    })
+    fails('argument', /input 0: expected f32 \[1, 48\], got 0/, () =>
+      program.run(1, inputs, cache, Int32Array.of(-1), []),
+    )
     const ops = description.ops.slice()
-    const sly = { ...description, ops, get outputs() { structuredClone(ops.buffer, { transfer: [ops.buffer] }); return description.outputs } }
+    const sly = {
+      ...description,
+      ops,
+      get outputs() {
+        structuredClone(ops.buffer, { transfer: [ops.buffer] })
+        return description.outputs
+      },
+    }
     new Program(new Pool(1), sly)
     const { Float32Array: real } = globalThis
     try {
@@ -185,7 +261,9 @@ async function main() {
         program.run(5, [new real(5 * description.width), new Int32Array(5)], cache, new Int32Array(5).fill(-1), [])
         return new real(length)
       }
-      fails('runtime', /a run within a run/, () => program.run(1, [new real(description.width), Int32Array.of(0)], cache, Int32Array.of(-1), [0]))
+      fails('runtime', /a run within a run/, () =>
+        program.run(1, [new real(description.width), Int32Array.of(0)], cache, Int32Array.of(-1), [0]),
+      )
     } finally {
       globalThis.Float32Array = real
     }
@@ -196,9 +274,47 @@ async function main() {
     const description = decoder(addon, { width: 8, heads: 2, kvHeads: 1, headDim: 4, mlp: 8, vocab: 10, layers: 1 })
     const pool = new Pool(2)
     const garbage = () => {
-      const all = [0, -1, 1, 2, 16, 1.5, NaN, 2 ** 31, -(2 ** 31), 2 ** 53, 1e300, '', 'f32', 'int8', null, undefined, true, 5n, Symbol('s'), [], {}, [1], () => 1,
-        new Float32Array(8), new Int32Array(1), new Int32Array(0), new Uint8Array(64), new Int8Array(8), new Uint16Array(1), new Float64Array(2), new DataView(new ArrayBuffer(8)),
-        new ArrayBuffer(8), new Float32Array(new SharedArrayBuffer(32)), pool, description.weights[0], description, Pool, new Proxy([], {}), new Proxy({}, { get: () => 1 })]
+      const all = [
+        0,
+        -1,
+        1,
+        2,
+        16,
+        1.5,
+        NaN,
+        2 ** 31,
+        -(2 ** 31),
+        2 ** 53,
+        1e300,
+        '',
+        'f32',
+        'int8',
+        null,
+        undefined,
+        true,
+        5n,
+        Symbol('s'),
+        [],
+        {},
+        [1],
+        () => 1,
+        new Float32Array(8),
+        new Int32Array(1),
+        new Int32Array(0),
+        new Uint8Array(64),
+        new Int8Array(8),
+        new Uint16Array(1),
+        new Float64Array(2),
+        new DataView(new ArrayBuffer(8)),
+        new ArrayBuffer(8),
+        new Float32Array(new SharedArrayBuffer(32)),
+        pool,
+        description.weights[0],
+        description,
+        Pool,
+        new Proxy([], {}),
+        new Proxy({}, { get: () => 1 }),
+      ]
       return all[Math.floor(random() * all.length)]
     }
     const program = new Program(pool, description)
@@ -208,13 +324,39 @@ async function main() {
       try {
         const cache = new Cache(program, 5)
         switch (Math.floor(random() * 7)) {
-          case 0: new Program(...some(pool, { ...description, [Object.keys(description)[Math.floor(random() * 9)]]: garbage() })); break
-          case 1: program.run(...some(1, [new Float32Array(8), Int32Array.of(0)], cache, Int32Array.of(-1), [0, 1])); break
-          case 2: new Cache(...some(program, 5)); break
-          case 3: new Weight({ type: ['f32', 'int8', 'int4', 'vector', garbage()][i % 5], n: i % 3 ? 2 : garbage(), k: 8 }).addF32(...some(0, new Float32Array(16))); break
-          case 4: new Weight({ type: i % 2 ? 'int8' : 'int4', n: 1, k: 8 }).add(...some(i % 2 ? new Int8Array(8) : new Uint8Array(64), i % 2 ? new Float32Array(1) : new Uint16Array(1), 0, 1)); break
-          case 5: cache.commit(garbage()); break
-          default: cache.truncate(garbage())
+          case 0:
+            new Program(
+              ...some(pool, { ...description, [Object.keys(description)[Math.floor(random() * 9)]]: garbage() }),
+            )
+            break
+          case 1:
+            program.run(...some(1, [new Float32Array(8), Int32Array.of(0)], cache, Int32Array.of(-1), [0, 1]))
+            break
+          case 2:
+            new Cache(...some(program, 5))
+            break
+          case 3:
+            new Weight({
+              type: ['f32', 'int8', 'int4', 'vector', garbage()][i % 5],
+              n: i % 3 ? 2 : garbage(),
+              k: 8,
+            }).addF32(...some(0, new Float32Array(16)))
+            break
+          case 4:
+            new Weight({ type: i % 2 ? 'int8' : 'int4', n: 1, k: 8 }).add(
+              ...some(
+                i % 2 ? new Int8Array(8) : new Uint8Array(64),
+                i % 2 ? new Float32Array(1) : new Uint16Array(1),
+                0,
+                1,
+              ),
+            )
+            break
+          case 5:
+            cache.commit(garbage())
+            break
+          default:
+            cache.truncate(garbage())
         }
         survived++
       } catch (error) {
@@ -250,7 +392,8 @@ async function main() {
   })
 
   promise('worker threads load it side by side, agree, and end with pools alive', async () => {
-    const start = (options) => new Worker(fileURLToPath(import.meta.url), { workerData: { file, rounds: 20, threads: 2, ...options } })
+    const start = (options) =>
+      new Worker(fileURLToPath(import.meta.url), { workerData: { file, rounds: 20, threads: 2, ...options } })
     const message = (worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
     const workers = [1, 2, 3, 4].map((threads) => start({ threads }))
     const sums = await Promise.all(workers.map(message))

@@ -1,5 +1,16 @@
 // A small decoder written for the addon, as src/program.h describes it.
-export const op = { linear: 0, rmsNorm: 1, rope: 2, attention: 3, siluMul: 4, add: 5, argmax: 6, topK: 7, softmax: 8, logSoftmax: 9 }
+export const op = {
+  linear: 0,
+  rmsNorm: 1,
+  rope: 2,
+  attention: 3,
+  siluMul: 4,
+  add: 5,
+  argmax: 6,
+  topK: 7,
+  softmax: 8,
+  logSoftmax: 9,
+}
 
 /** splitmix32: numbers from 0 to 1. */
 export function randomOf(seed) {
@@ -29,7 +40,21 @@ export function randomWeight(addon, random, type, n, k, isa) {
 }
 
 /** Inputs: x, positions. Outputs: 0 features, 1 logits, 2 argmax, 3 and 4 top-k values and indices. */
-export function decoder(addon, { type = 'int8', isa, width = 48, heads = 4, kvHeads = 2, headDim = 16, mlp = 80, vocab = 100, layers = 2, seed = 1 } = {}) {
+export function decoder(
+  addon,
+  {
+    type = 'int8',
+    isa,
+    width = 48,
+    heads = 4,
+    kvHeads = 2,
+    headDim = 16,
+    mlp = 80,
+    vocab = 100,
+    layers = 2,
+    seed = 1,
+  } = {},
+) {
   const random = randomOf(seed)
   const weights = []
   const ops = []
@@ -37,7 +62,10 @@ export function decoder(addon, { type = 'int8', isa, width = 48, heads = 4, kvHe
   const caches = []
   let arenaWidth = 0
   let count = 0
-  const buffer = (size) => [(arenaWidth += size) - size, size, 0]
+  const buffer = (size) => {
+    arenaWidth += size
+    return [arenaWidth - size, size, 0]
+  }
   const part = ([offset, stride, start], by) => [offset, stride, start + by]
   const keep = (weight) => weights.push(weight) - 1
   const linear = (n, k) => keep(randomWeight(addon, random, type, n, k, isa))
@@ -58,7 +86,19 @@ export function decoder(addon, { type = 'int8', isa, width = 48, heads = 4, kvHe
     emit(op.linear, normed, joined, linear(q + 2 * kv, width), vector(q + 2 * kv))
     emit(op.rope, joined, turned, heads, headDim, 0)
     emit(op.rope, part(joined, q), part(turned, q), kvHeads, headDim, 0)
-    emit(op.attention, turned, part(turned, q), part(joined, q + kv), mixed, layer, heads, kvHeads, headDim, 1, layer % 2 ? 3 : -1)
+    emit(
+      op.attention,
+      turned,
+      part(turned, q),
+      part(joined, q + kv),
+      mixed,
+      layer,
+      heads,
+      kvHeads,
+      headDim,
+      1,
+      layer % 2 ? 3 : -1,
+    )
     emit(op.linear, mixed, projected, linear(width, q), -1)
     emit(op.add, x, projected, x, width)
     emit(op.rmsNorm, x, normed, vector(width), width, 1, 0)
@@ -85,7 +125,13 @@ export function decoder(addon, { type = 'int8', isa, width = 48, heads = 4, kvHe
     inputs: Int32Array.of(...x, width, 0, ...positions, 1, 1),
     outputs: Int32Array.from(outputs),
     caches: Int32Array.from(caches),
-    tables: [{ frequencies: Float64Array.from({ length: headDim / 2 }, (_, i) => 10000 ** (-2 * i / headDim)), scale: 1, positions: 1 }],
+    tables: [
+      {
+        frequencies: Float64Array.from({ length: headDim / 2 }, (_, i) => 10000 ** ((-2 * i) / headDim)),
+        scale: 1,
+        positions: 1,
+      },
+    ],
     isa,
     // For tests only.
     width,

@@ -1,10 +1,10 @@
 // How much longer a pass over T rows takes than a pass over one row: v(T), for weights that come from memory.
 //
-//   kernels_bench [table] [f32|int8|int4 ...]
+//   kernels_bench [table] [f32|int8|int4 ...] [threads]
 //
 // The weights are 16 layers of 2048 x 5632 (185M parameters). Row counts and a plain read of as many bytes take turns, so
 // that a change of the machine's mood hits all of them; what is printed are medians, and ratios within one turn. A pass
-// during which other processes took a processor away is repeated; those that stay disturbed are counted.
+// during which other processes took a processor away does not count.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -30,7 +30,9 @@ using paceline::kPanel;
 using paceline::LinearWeight;
 using paceline::WeightType;
 
-constexpr int kThreads = 2, kLayers = 16, kTurns = 11;
+constexpr int kLayers = 16, kSamples = 9;
+constexpr double kBudget = 30e3;  // milliseconds per type
+int threadCount = 2;
 constexpr int kRows[] = {1, 2, 4, 8, 12, 16, 32, 64, 256};
 constexpr int kMaxRows = 256;
 
@@ -41,25 +43,17 @@ double now() {
 // Processor time of all threads; they never sleep, so this tells whether they were kept from running.
 double processorTime() { return 1e3 * double(std::clock()) / CLOCKS_PER_SEC; }
 
-int disturbed = 0;
-
-// Milliseconds that `run` takes, undisturbed if possible.
+// Milliseconds that `run` takes; negative if other processes took a processor away meanwhile.
 template <typename Run>
 double timed(Run run) {
-  double best = 0;
-  for (int attempt = 0; attempt < 15; attempt++) {
-    const double start = now(), used = processorTime();
-    run();
-    const double time = now() - start;
-    if (processorTime() - used > 0.97 * kThreads * time) return time;
-    best = attempt ? std::min(best, time) : time;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20 * (attempt % 4)));
-  }
-  disturbed++;
-  return best;
+  const double start = now(), used = processorTime();
+  run();
+  const double time = now() - start;
+  return processorTime() - used > 0.97 * threadCount * time ? time : -time;
 }
 
 double median(std::vector<double> values) {
+  if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
 }
@@ -68,7 +62,7 @@ double median(std::vector<double> values) {
 class Pool {
  public:
   Pool() {
-    for (int i = 1; i < kThreads; i++) threads_.emplace_back([this, i] { work(i); });
+    for (int i = 1; i < threadCount; i++) threads_.emplace_back([this, i] { work(i); });
   }
   ~Pool() {
     run(nullptr);
@@ -77,7 +71,7 @@ class Pool {
   // Null ends the threads.
   void run(const std::function<void(int)>* job) {
     job_ = job;
-    busy_ = kThreads - 1;
+    busy_ = threadCount - 1;
     turn_++;
     if (job) (*job)(0);
     while (busy_ > 0) {
@@ -177,7 +171,7 @@ void bench(const Kernels& kernels, WeightType type, const char* typeName, Pool& 
       if (type != WeightType::kF32) {
         stride = kernels.quantisedRowBytes(type, k);
         const std::function<void(int)> quantise = [&](int thread) {
-          for (int r = thread; r < rows; r += kThreads) {
+          for (int r = thread; r < rows; r += threadCount) {
             kernels.quantiseRow(type, x.data() + size_t(r) * k, k, quantised + r * stride);
           }
         };
@@ -185,7 +179,7 @@ void bench(const Kernels& kernels, WeightType type, const char* typeName, Pool& 
         input = quantised;
       }
       const std::function<void(int)> multiply = [&](int thread) {
-        const int begin = layer.panels * thread / kThreads, end = layer.panels * (thread + 1) / kThreads;
+        const int begin = layer.panels * thread / threadCount, end = layer.panels * (thread + 1) / threadCount;
         kernels.linear(layer.weight, input, stride, rows, y.data(), n, begin, end);
       };
       pool.run(&multiply);
@@ -194,7 +188,7 @@ void bench(const Kernels& kernels, WeightType type, const char* typeName, Pool& 
   auto stream = [&] {
     for (const Layer& layer : layers) {
       const std::function<void(int)> read = [&](int thread) {
-        const size_t half = layer.panels * layer.weight.panelBytes / kThreads;
+        const size_t half = layer.panels * layer.weight.panelBytes / threadCount;
         readAll(layer.weight.data + half * thread, half);
       };
       pool.run(&read);
@@ -204,31 +198,42 @@ void bench(const Kernels& kernels, WeightType type, const char* typeName, Pool& 
   constexpr int kCounts = sizeof(kRows) / sizeof(kRows[0]);
   std::vector<double> streams, efficiency, times[kCounts], ratios[kCounts];
   pass(1);
-  disturbed = 0;
-  for (int turn = 0; turn < kTurns; turn++) {
-    double one = 0;
+  const double end = now() + kBudget;
+  double one = -1;
+  for (bool enough = false; !enough && now() < end;) {
+    const double before = one;
+    enough = true;
     for (int i = 0; i < kCounts; i++) {
-      if (kRows[i] > 32 && turn % 4) continue;
+      const size_t wanted = kRows[i] <= 32 ? kSamples : 3;
+      if (i && times[i].size() >= wanted) continue;
       const double time = timed([&] { pass(kRows[i]); });
       if (i == 0) {
         one = time;
-        streams.push_back(timed(stream));
-        efficiency.push_back(streams.back() / one);
+        const double read = timed(stream);
+        if (read > 0) streams.push_back(read);
+        if (read > 0 && one > 0) efficiency.push_back(read / one);
       }
-      times[i].push_back(time);
-      ratios[i].push_back(time / one);
+      if (time > 0) {
+        times[i].push_back(time);
+        if (one > 0) ratios[i].push_back(time / one);
+      }
+      enough = enough && times[i].size() >= wanted && ratios[i].size() >= wanted / 2;
     }
+    if (one < 0) std::this_thread::sleep_for(std::chrono::milliseconds(before < 0 ? 200 : 20));
   }
   std::printf("\n%s %s: %.0f MB, plain read %.2f ms (%.1f GB/s, best %.1f); one row reaches %.0f %% of it\n", kernels.name,
               typeName, bytes / 1e6, median(streams), bytes / median(streams) / 1e6,
-              bytes / *std::min_element(streams.begin(), streams.end()) / 1e6, 100 * median(efficiency));
-  if (disturbed) std::printf("  %d passes were disturbed by other processes\n", disturbed);
-  std::printf("  rows      ms    v(T)   GB/s    GOP/s  best ms  best GOP/s\n");
+              streams.empty() ? 0 : bytes / *std::min_element(streams.begin(), streams.end()) / 1e6, 100 * median(efficiency));
+  std::printf("  rows      ms    v(T)   GB/s    GOP/s  best ms  best GOP/s  samples\n");
   for (int i = 0; i < kCounts; i++) {
+    if (times[i].empty()) {
+      std::printf("  %4d  always disturbed\n", kRows[i]);
+      continue;
+    }
     const double time = median(times[i]), best = *std::min_element(times[i].begin(), times[i].end());
     const double operations = 2 * parameters * kRows[i];
-    std::printf("  %4d %7.2f  %6.2f  %5.1f  %7.0f  %7.2f  %10.0f\n", kRows[i], time, median(ratios[i]), bytes / time / 1e6,
-                operations / time / 1e6, best, operations / best / 1e6);
+    std::printf("  %4d %7.2f  %6.2f  %5.1f  %7.0f  %7.2f  %10.0f  %7zu\n", kRows[i], time, median(ratios[i]), bytes / time / 1e6,
+                operations / time / 1e6, best, operations / best / 1e6, times[i].size());
   }
   std::fflush(stdout);
   for (Layer& layer : layers) std::free(const_cast<uint8_t*>(layer.weight.data));
@@ -244,10 +249,18 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", reason);
     return 1;
   }
+  bool any = false;
+  for (int i = 2; i < argc; i++) {
+    if (std::atoi(argv[i]) > 0) {
+      threadCount = std::atoi(argv[i]);
+    } else {
+      any = true;
+    }
+  }
   Pool pool;
   const char* names[] = {"f32", "int8", "int4"};
   for (int type = 2; type >= 0; type--) {
-    bool wanted = argc <= 2;
+    bool wanted = !any;
     for (int i = 2; i < argc; i++) wanted = wanted || std::string(argv[i]) == names[type];
     if (wanted) bench(*kernels, WeightType(type), names[type], pool);
   }
