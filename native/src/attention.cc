@@ -71,11 +71,12 @@ class Attention::Path {
       : attention_(attention), rows_(rows), room_(room), length_(attention.cache_->length()) {}
 
   void startHead(int32_t head, int32_t firstKey) {
-    const float* key = attention_.cache_->key(rows_.layer, head);
-    const float* value = attention_.cache_->value(rows_.layer, head);
+    const size_t stride = size_t{1} * rows_.kvHeads * rows_.headDim;
+    const float* key = attention_.cache_->keys(rows_.layer) + size_t{1} * head * rows_.headDim;
+    const float* value = attention_.cache_->values(rows_.layer) + size_t{1} * head * rows_.headDim;
     for (int32_t slot = firstKey; slot < length_; slot++) {
-      room_.keys[slot] = key + size_t{1} * slot * rows_.headDim;
-      room_.values[slot] = value + size_t{1} * slot * rows_.headDim;
+      room_.keys[slot] = key + slot * stride;
+      room_.values[slot] = value + slot * stride;
     }
     head_ = head;
     held_ = 0;
@@ -143,15 +144,12 @@ void Attention::store(const AttentionRows& rows, int thread) const {
   const int64_t count = static_cast<int64_t>(parents_.size());
   const int32_t begin = static_cast<int32_t>(count * thread / threads_);
   const int32_t end = static_cast<int32_t>(count * (thread + 1) / threads_);
-  const size_t bytes = sizeof(float) * rows.headDim;
-  for (int32_t head = 0; head < rows.kvHeads; head++) {
-    const size_t column = size_t{1} * head * rows.headDim;
-    float* key = cache_->key(rows.layer, head) + size_t{1} * cache_->length() * rows.headDim;
-    float* value = cache_->value(rows.layer, head) + size_t{1} * cache_->length() * rows.headDim;
-    for (int32_t row = begin; row < end; row++) {
-      std::memcpy(key + size_t{1} * row * rows.headDim, rows.k + row * rows.kStride + column, bytes);
-      std::memcpy(value + size_t{1} * row * rows.headDim, rows.v + row * rows.vStride + column, bytes);
-    }
+  const size_t width = size_t{1} * rows.kvHeads * rows.headDim;
+  float* keys = cache_->keys(rows.layer) + cache_->length() * width;
+  float* values = cache_->values(rows.layer) + cache_->length() * width;
+  for (int32_t row = begin; row < end; row++) {
+    std::memcpy(keys + row * width, rows.k + row * rows.kStride, sizeof(float) * width);
+    std::memcpy(values + row * width, rows.v + row * rows.vStride, sizeof(float) * width);
   }
 }
 

@@ -18,7 +18,9 @@ int32_t checkedCapacity(int64_t capacity) {
 }  // namespace
 
 Cache::Cache(std::vector<CacheSpec> specs, int64_t capacity)
-    : specs_(std::move(specs)), capacity_(checkedCapacity(capacity)), layers_(specs_.size()) {}
+    : specs_(std::move(specs)), capacity_(checkedCapacity(capacity)) {
+  for (const CacheSpec& spec : specs_) layers_.push_back({size_t{1} * spec.kvHeads * spec.headDim, Buffer(), Buffer()});
+}
 
 size_t Cache::bytes() const {
   size_t sum = 0;
@@ -38,22 +40,16 @@ void Cache::begin(int32_t rows) {
   const int64_t needed = int64_t{length_} + rows;
   // A quarter more than needed: the copies of all growth together stay below five times the cache.
   const int64_t slots = std::min<int64_t>(capacity_, roundUp(needed + needed / 4, kSlotStep));
-  for (size_t l = 0; l < layers_.size(); l++) {
-    if (needed > layers_[l].slots) grow(static_cast<int32_t>(l), slots);
+  for (Layer& layer : layers_) {
+    if (needed <= layer.slots) continue;
+    const size_t bytes = sizeof(float) * layer.width * slots, held = sizeof(float) * layer.width * length_;
+    Layer grown{layer.width, Buffer(bytes), Buffer(bytes), slots};
+    if (held > 0) {
+      std::memcpy(grown.keys.data(), layer.keys.data(), held);
+      std::memcpy(grown.values.data(), layer.values.data(), held);
+    }
+    layer = std::move(grown);
   }
-}
-
-void Cache::grow(int32_t layer, int64_t slots) {
-  const CacheSpec& spec = specs_[layer];
-  const size_t bytes = sizeof(float) * spec.kvHeads * spec.headDim * slots;
-  Layer grown{Buffer(bytes), Buffer(bytes), slots};
-  for (int32_t head = 0; head < spec.kvHeads && length_ > 0; head++) {
-    const int64_t to = head * slots * spec.headDim;
-    const size_t held = sizeof(float) * length_ * spec.headDim;
-    std::memcpy(grown.keys.floats() + to, key(layer, head), held);
-    std::memcpy(grown.values.floats() + to, value(layer, head), held);
-  }
-  layers_[layer] = std::move(grown);
 }
 
 void Cache::stage(const std::vector<int32_t>& parents) {
@@ -71,17 +67,15 @@ void Cache::commit(const int32_t* path, size_t count) {
                           std::to_string(before));
     before = row;
   }
-  for (size_t l = 0; l < layers_.size(); l++) {
-    const size_t width = specs_[l].headDim;
-    for (int32_t head = 0; head < specs_[l].kvHeads; head++) {
-      float* const keys = key(static_cast<int32_t>(l), head) + length_ * width;
-      float* const values = value(static_cast<int32_t>(l), head) + length_ * width;
-      // Parents come before their children, so path[i] >= i: no row is written over before it has moved.
-      for (size_t i = 0; i < count; i++) {
-        if (path[i] == static_cast<int32_t>(i)) continue;
-        std::memcpy(keys + i * width, keys + path[i] * width, sizeof(float) * width);
-        std::memcpy(values + i * width, values + path[i] * width, sizeof(float) * width);
-      }
+  for (const Layer& layer : layers_) {
+    const size_t bytes = sizeof(float) * layer.width;
+    uint8_t* const keys = layer.keys.data() + length_ * bytes;
+    uint8_t* const values = layer.values.data() + length_ * bytes;
+    // Parents come before their children, so path[i] >= i: no row is written over before it has moved.
+    for (size_t i = 0; i < count; i++) {
+      if (path[i] == static_cast<int32_t>(i)) continue;
+      std::memcpy(keys + i * bytes, keys + path[i] * bytes, bytes);
+      std::memcpy(values + i * bytes, values + path[i] * bytes, bytes);
     }
   }
   length_ += static_cast<int32_t>(count);

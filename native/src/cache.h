@@ -34,20 +34,16 @@ class Cache {
   void commit(const int32_t* path, size_t count);
   void truncate(int64_t length);
 
-  // Slot s, head h of a layer is `headDim` floats from key(layer, h) + s * headDim on.
-  float* key(int32_t layer, int32_t head) const { return at(layers_[layer].keys, layer, head); }
-  float* value(int32_t layer, int32_t head) const { return at(layers_[layer].values, layer, head); }
+  // Keys and values of a layer: [slots, kvHeads, headDim].
+  float* keys(int32_t layer) const { return layers_[layer].keys.floats(); }
+  float* values(int32_t layer) const { return layers_[layer].values.floats(); }
 
  private:
   struct Layer {
-    Buffer keys, values;  // [kvHeads, slots, headDim]: what one head reads lies in one piece
+    size_t width;  // floats of a slot
+    Buffer keys, values;
     int64_t slots = 0;
   };
-
-  float* at(const Buffer& buffer, int32_t layer, int32_t head) const {
-    return buffer.floats() + head * layers_[layer].slots * specs_[layer].headDim;
-  }
-  void grow(int32_t layer, int64_t slots);
 
   const std::vector<CacheSpec> specs_;
   const int32_t capacity_;

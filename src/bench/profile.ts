@@ -27,7 +27,7 @@ export interface Profile {
   readonly streamGbPerS: number
   /** Seconds to read, pack and load the weights. */
   readonly loadSeconds: number
-  /** Resident memory of this process after loading and after measuring, at most. */
+  /** Resident memory of this process after the passes. */
   readonly residentBytes: number
 }
 
@@ -55,10 +55,11 @@ export async function profile(options: ProfileOptions): Promise<Profile> {
   })
   const loadSeconds = (performance.now() - started) / 1000
   try {
-    const { streamGbPerS } = await measureDevice()
     const { t1Ms, v } = await measurePasses(model, context, options.rounds ?? 9, (share) =>
       onProgress?.('measure', share),
     )
+    const residentBytes = process.memoryUsage.rss()
+    const { streamGbPerS } = await measureDevice()
     return {
       shape: name,
       dtype,
@@ -70,7 +71,7 @@ export async function profile(options: ProfileOptions): Promise<Profile> {
       gbPerS: model.streamedBytes / t1Ms / 1e6,
       streamGbPerS,
       loadSeconds,
-      residentBytes: process.memoryUsage.rss(),
+      residentBytes,
     }
   } finally {
     await model.dispose()
