@@ -52,6 +52,7 @@ inline bool anyEqual(Lanes a, Lanes b) {
 }
 
 inline Ints bitsOf(Lanes v) { return {_mm256_castps_si256(v.low), _mm256_castps_si256(v.high)}; }
+inline Lanes asLanes(Ints v) { return {_mm256_castsi256_ps(v.low), _mm256_castsi256_ps(v.high)}; }
 inline Ints broadcastInts(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
 inline Ints addInts(Ints a, Ints b) { return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)}; }
 inline Ints subInts(Ints a, Ints b) { return {_mm256_sub_epi32(a.low, b.low), _mm256_sub_epi32(a.high, b.high)}; }
@@ -144,9 +145,9 @@ void tileInt8(Tile tile) {
   const auto product = [&](__m256i magnitude, __m256i w, __m256i inputs) {
     return _mm256_madd_epi16(_mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(inputs, w)), ones);
   };
-  const uint8_t* w = tile.panel + kLine;
-  const int8_t* q = rowValues(tile.x, tile.k);
-  for (int32_t i = 0; i < tile.k; i += kInt8Step, w += 4 * kLine, q += kInt8Step) {
+  const uint8_t* w = partWeights(tile, WeightType::kInt8);
+  const int8_t* q = partInputs(tile);
+  for (int32_t i = tile.begin; i < tile.end; i += kInt8Step, w += 4 * kLine, q += kInt8Step) {
     tile.ahead.step<1>(4);
     PACELINE_UNROLL
     for (int j = 0; j < 4; j++) {
@@ -160,12 +161,8 @@ void tileInt8(Tile tile) {
       }
     }
   }
-  const Lanes scales = load(reinterpret_cast<const float*>(tile.panel));
   PACELINE_UNROLL
-  for (int r = 0; r < R; r++) {
-    const Lanes scaled = mul(floatsOf(sums[r]), scales);
-    storeColumns(tile, r, 0, P, mul(scaled, broadcast(rowScale(tile.x + r * tile.xStride))));
-  }
+  for (int r = 0; r < R; r++) leaveInt8(tile, r, 0, P, sums[r]);
 }
 
 // Sums of 8 columns over a group. Two products of 0..15 x -127..127 come to at most 3810: eight such sums fit 16 bits.
@@ -196,15 +193,15 @@ template <int R, int P>
 void tileInt4(Tile tile) {
   Lanes totals[R];
   PACELINE_UNROLL
-  for (int r = 0; r < R; r++) totals[r] = broadcast(0);
-  const uint8_t* scales = tile.panel;
-  const uint8_t* w = tile.panel + int4ScaleBytes(tile.k);
-  const int8_t* q = rowValues(tile.x, tile.k);
-  for (int32_t g = 0, groups = groupsOf(tile.k); g < groups; g++) {
+  for (int r = 0; r < R; r++) totals[r] = resume(tile, r, 0, P, broadcast(0));
+  const uint8_t* scales = partScales(tile);
+  const uint8_t* w = partWeights(tile, WeightType::kInt4);
+  const int8_t* q = partInputs(tile);
+  for (int32_t g = tile.begin / kGroup, end = groupsOf(tile.end); g < end; g++) {
     __m256i low[R], high[R];
     PACELINE_UNROLL
     for (int r = 0; r < R; r++) {
-      low[r] = high[r] = _mm256_set1_epi32(int4Excess(tile.x + r * tile.xStride, g));
+      low[r] = high[r] = _mm256_set1_epi32(int4Excess(tile.row(r), g));
     }
     tile.ahead.step<1>(kGroupLines);
     sumGroup(tile, w, q, low);
@@ -217,9 +214,7 @@ void tileInt4(Tile tile) {
     q += kGroup;
   }
   PACELINE_UNROLL
-  for (int r = 0; r < R; r++) {
-    storeColumns(tile, r, 0, P, mul(totals[r], broadcast(rowScale(tile.x + r * tile.xStride))));
-  }
+  for (int r = 0; r < R; r++) leaveInt4(tile, r, 0, P, totals[r]);
 }
 
 constexpr TileTable<1, 6> kF32Tiles = {

@@ -40,6 +40,7 @@ inline Ints subInts(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
 inline Ints andInts(Ints a, Ints b) { return _mm512_and_si512(a, b); }
 inline Ints largerInts(Ints a, Ints b) { return _mm512_max_epi32(a, b); }
 inline Ints halveInts(Ints a) { return _mm512_srai_epi32(a, 1); }
+inline Lanes floatsOf(Ints a) { return _mm512_cvtepi32_ps(a); }
 inline Lanes powerOfTwo(Ints exponent) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(exponent, _mm512_set1_epi32(127)), 23));
 }
@@ -109,12 +110,12 @@ void tileInt8(Tile tile) {
   for (int r = 0; r < R; r++) {
     PACELINE_UNROLL
     for (int p = 0; p < P; p++) {
-      sums[r][p][0] = tile.first() ? broadcastInts(int8Excess(tile.row(r))) : bitsOf(load(tile.stateOf(r, p, P)));
+      sums[r][p][0] = bitsOf(resume(tile, r, p, P, asLanes(broadcastInts(int8Excess(tile.row(r))))));
       if (S == 2) sums[r][p][S - 1] = broadcastInts(0);
     }
   }
-  const uint8_t* w = tile.panel + kLine + size_t(tile.begin) * kPanel;
-  const int8_t* q = rowValues(tile.x, tile.k) + tile.begin;
+  const uint8_t* w = partWeights(tile, WeightType::kInt8);
+  const int8_t* q = partInputs(tile);
   for (int32_t i = tile.begin; i < tile.end; i += kInt8Step, w += 4 * kLine, q += kInt8Step) {
     tile.ahead.step<P>(4);
     PACELINE_UNROLL
@@ -131,16 +132,10 @@ void tileInt8(Tile tile) {
     }
   }
   PACELINE_UNROLL
-  for (int p = 0; p < P; p++) {
-    const Lanes scales = load(reinterpret_cast<const float*>(tile.panel + p * tile.panelBytes));
+  for (int r = 0; r < R; r++) {
     PACELINE_UNROLL
-    for (int r = 0; r < R; r++) {
-      const Ints sum = S == 2 ? addInts(sums[r][p][0], sums[r][p][S - 1]) : sums[r][p][0];
-      if (tile.last()) {
-        storeColumns(tile, r, p, P, mul(mul(_mm512_cvtepi32_ps(sum), scales), broadcast(rowScale(tile.row(r)))));
-      } else {
-        store(tile.stateOf(r, p, P), asLanes(sum));
-      }
+    for (int p = 0; p < P; p++) {
+      leaveInt8(tile, r, p, P, S == 2 ? addInts(sums[r][p][0], sums[r][p][S - 1]) : sums[r][p][0]);
     }
   }
 }
@@ -153,13 +148,12 @@ void tileInt4(Tile tile) {
   PACELINE_UNROLL
   for (int r = 0; r < R; r++) {
     PACELINE_UNROLL
-    for (int p = 0; p < P; p++) totals[r][p] = tile.first() ? broadcast(0) : load(tile.stateOf(r, p, P));
+    for (int p = 0; p < P; p++) totals[r][p] = resume(tile, r, p, P, broadcast(0));
   }
-  const int32_t firstGroup = tile.begin / kGroup, groups = groupsOf(tile.end);
-  const uint8_t* scales = tile.panel + firstGroup * kGroupScaleBytes;
-  const uint8_t* w = tile.panel + int4ScaleBytes(tile.k) + size_t(firstGroup) * kGroupLines * kLine;
-  const int8_t* q = rowValues(tile.x, tile.k) + tile.begin;
-  for (int32_t g = firstGroup; g < groups; g++, scales += kGroupScaleBytes) {
+  const uint8_t* scales = partScales(tile);
+  const uint8_t* w = partWeights(tile, WeightType::kInt4);
+  const int8_t* q = partInputs(tile);
+  for (int32_t g = tile.begin / kGroup, end = groupsOf(tile.end); g < end; g++, scales += kGroupScaleBytes) {
     Ints sums[R][P][S];
     PACELINE_UNROLL
     for (int r = 0; r < R; r++) {
@@ -200,21 +194,14 @@ void tileInt4(Tile tile) {
       PACELINE_UNROLL
       for (int r = 0; r < R; r++) {
         const Ints sum = S == 2 ? addInts(sums[r][p][0], sums[r][p][S - 1]) : sums[r][p][0];
-        totals[r][p] = fma(_mm512_cvtepi32_ps(sum), scale, totals[r][p]);
+        totals[r][p] = fma(floatsOf(sum), scale, totals[r][p]);
       }
     }
   }
   PACELINE_UNROLL
   for (int r = 0; r < R; r++) {
-    const Lanes scale = broadcast(rowScale(tile.row(r)));
     PACELINE_UNROLL
-    for (int p = 0; p < P; p++) {
-      if (tile.last()) {
-        storeColumns(tile, r, p, P, mul(totals[r][p], scale));
-      } else {
-        store(tile.stateOf(r, p, P), totals[r][p]);
-      }
-    }
+    for (int p = 0; p < P; p++) leaveInt4(tile, r, p, P, totals[r][p]);
   }
 }
 

@@ -3,14 +3,14 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define PACELINE_INLINE inline __attribute__((always_inline))
-#define PACELINE_PREFETCH(address) __builtin_prefetch(address, 0, 2)
+#define PACELINE_PREFETCH(address) __builtin_prefetch(address, 0, 3)
 #else
 #include <intrin.h>
 #define PACELINE_INLINE __forceinline
 #if defined(_M_ARM64)
 #define PACELINE_PREFETCH(address) __prefetch(address)
 #else
-#define PACELINE_PREFETCH(address) _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T1)
+#define PACELINE_PREFETCH(address) _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T0)
 #endif
 #endif
 

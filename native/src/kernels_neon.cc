@@ -1,13 +1,7 @@
 // AArch64 with dot products: 16 columns in four registers.
 #include "kernels_tables.h"
 
-#if (defined(__aarch64__) && defined(__ARM_NEON)) || defined(_M_ARM64)
-// The rest of the library runs on any AArch64; only this file asks for dot products.
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
-#elif defined(__GNUC__)
-#pragma GCC target("arch=armv8.2-a+dotprod")
-#endif
+#if defined(__ARM_FEATURE_DOTPROD) || defined(_M_ARM64)
 #include <arm_neon.h>
 #include <stdint.h>
 
@@ -80,6 +74,9 @@ inline bool anyEqual(const Lanes& a, const Lanes& b) {
 
 inline Ints bitsOf(const Lanes& v) {
   return each<Ints>(v, [](F x) { return vreinterpretq_s32_f32(x); });
+}
+inline Lanes asLanes(const Ints& v) {
+  return each<Lanes>(v, [](I x) { return vreinterpretq_f32_s32(x); });
 }
 inline Ints broadcastInts(int32_t x) {
   const I v = vdupq_n_s32(x);
@@ -167,10 +164,10 @@ template <int R, int P>
 void tileInt8(Tile tile) {
   Ints sums[R];
   PACELINE_UNROLL
-  for (int r = 0; r < R; r++) sums[r] = broadcastInts(0);
-  const uint8_t* w = tile.panel + kLine;
-  const int8_t* q = rowValues(tile.x, tile.k);
-  for (int32_t i = 0; i < tile.k; i += kInt8Step, w += 4 * kLine, q += kInt8Step) {
+  for (int r = 0; r < R; r++) sums[r] = bitsOf(resume(tile, r, 0, P, broadcast(0)));
+  const uint8_t* w = partWeights(tile, WeightType::kInt8);
+  const int8_t* q = partInputs(tile);
+  for (int32_t i = tile.begin; i < tile.end; i += kInt8Step, w += 4 * kLine, q += kInt8Step) {
     tile.ahead.step<1>(4);
     int8x16_t inputs[R];
     loadInputs(tile, q, inputs);
@@ -179,12 +176,8 @@ void tileInt8(Tile tile) {
     dotLine<R, 2>(sums, w + 2 * kLine, inputs);
     dotLine<R, 3>(sums, w + 3 * kLine, inputs);
   }
-  const Lanes scales = load(reinterpret_cast<const float*>(tile.panel));
   PACELINE_UNROLL
-  for (int r = 0; r < R; r++) {
-    const Lanes scaled = mul(floatsOf(sums[r]), scales);
-    storeColumns(tile, r, 0, P, mul(scaled, broadcast(rowScale(tile.x + r * tile.xStride))));
-  }
+  for (int r = 0; r < R; r++) leaveInt8(tile, r, 0, P, sums[r]);
 }
 
 // Low halves meet the inputs of lane L, high halves those of the next.
@@ -202,14 +195,14 @@ template <int R, int P>
 void tileInt4(Tile tile) {
   Lanes totals[R];
   PACELINE_UNROLL
-  for (int r = 0; r < R; r++) totals[r] = broadcast(0);
-  const uint8_t* scales = tile.panel;
-  const uint8_t* w = tile.panel + int4ScaleBytes(tile.k);
-  const int8_t* q = rowValues(tile.x, tile.k);
-  for (int32_t g = 0, groups = groupsOf(tile.k); g < groups; g++, scales += kGroupScaleBytes) {
+  for (int r = 0; r < R; r++) totals[r] = resume(tile, r, 0, P, broadcast(0));
+  const uint8_t* scales = partScales(tile);
+  const uint8_t* w = partWeights(tile, WeightType::kInt4);
+  const int8_t* q = partInputs(tile);
+  for (int32_t g = tile.begin / kGroup, end = groupsOf(tile.end); g < end; g++, scales += kGroupScaleBytes) {
     Ints sums[R];
     PACELINE_UNROLL
-    for (int r = 0; r < R; r++) sums[r] = broadcastInts(int4Excess(tile.x + r * tile.xStride, g));
+    for (int r = 0; r < R; r++) sums[r] = broadcastInts(int4Excess(tile.row(r), g));
     for (int32_t line = 0; line < kGroupLines; line += 2, w += 2 * kLine, q += 4 * kInputs) {
       tile.ahead.step<1>(2);
       int8x16_t inputs[R];
@@ -222,9 +215,7 @@ void tileInt4(Tile tile) {
     for (int r = 0; r < R; r++) totals[r] = fma(floatsOf(sums[r]), scale, totals[r]);
   }
   PACELINE_UNROLL
-  for (int r = 0; r < R; r++) {
-    storeColumns(tile, r, 0, P, mul(totals[r], broadcast(rowScale(tile.x + r * tile.xStride))));
-  }
+  for (int r = 0; r < R; r++) leaveInt4(tile, r, 0, P, totals[r]);
 }
 
 constexpr TileTable<1, 6> kF32Tiles = {
@@ -247,9 +238,6 @@ constexpr Kernels kKernels = makeTable("neon");
 const Kernels* const kNeonKernels = &kKernels;
 }  // namespace paceline
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#endif
 #else
 const paceline::Kernels* const paceline::kNeonKernels = nullptr;
 #endif

@@ -85,6 +85,11 @@ inline Ints bitsOf(const Lanes& v) {
   memcpy(bits.at, v.at, sizeof(bits.at));
   return bits;
 }
+inline Lanes asLanes(const Ints& v) {
+  Lanes lanes;
+  memcpy(lanes.at, v.at, sizeof(lanes.at));
+  return lanes;
+}
 inline Ints broadcastInts(int32_t x) {
   Ints v;
   for (int32_t& lane : v.at) lane = x;
@@ -148,27 +153,24 @@ inline void addLine(Ints& sums, const int8_t* q, WeightAt weightAt) {
 
 template <int R, int P>
 void tileInt8(Tile tile) {
-  const Lanes scales = load(reinterpret_cast<const float*>(tile.panel));
-  const int8_t* w = reinterpret_cast<const int8_t*>(tile.panel + kLine);
-  const int8_t* q = rowValues(tile.x, tile.k);
+  const int8_t* w = reinterpret_cast<const int8_t*>(partWeights(tile, WeightType::kInt8));
+  const int8_t* q = partInputs(tile);
   Ints sums[R];
-  for (int r = 0; r < R; r++) sums[r] = broadcastInts(0);
-  for (int32_t i = 0; i < tile.k; i += kInputs, w += kLine, q += kInputs) {
+  for (int r = 0; r < R; r++) sums[r] = bitsOf(resume(tile, r, 0, P, broadcast(0)));
+  for (int32_t i = tile.begin; i < tile.end; i += kInputs, w += kLine, q += kInputs) {
     for (int r = 0; r < R; r++) addLine(sums[r], q + r * tile.xStride, [&](int at) { return w[at]; });
   }
-  for (int r = 0; r < R; r++) {
-    const Lanes scaled = mul(floatsOf(sums[r]), scales);
-    storeColumns(tile, r, 0, P, mul(scaled, broadcast(rowScale(tile.x + r * tile.xStride))));
-  }
+  for (int r = 0; r < R; r++) leaveInt8(tile, r, 0, P, sums[r]);
 }
 
 template <int R, int P>
 void tileInt4(Tile tile) {
-  const uint8_t* w = tile.panel + int4ScaleBytes(tile.k);
-  const int8_t* q = rowValues(tile.x, tile.k);
+  const uint8_t* scales = partScales(tile);
+  const uint8_t* w = partWeights(tile, WeightType::kInt4);
+  const int8_t* q = partInputs(tile);
   Lanes totals[R];
-  for (int r = 0; r < R; r++) totals[r] = broadcast(0);
-  for (int32_t g = 0, groups = groupsOf(tile.k); g < groups; g++) {
+  for (int r = 0; r < R; r++) totals[r] = resume(tile, r, 0, P, broadcast(0));
+  for (int32_t g = tile.begin / kGroup, end = groupsOf(tile.end); g < end; g++) {
     Ints sums[R];
     for (int r = 0; r < R; r++) sums[r] = broadcastInts(0);
     for (int32_t line = 0; line < kGroupLines; line++, w += kLine, q += 2 * kInputs) {
@@ -177,12 +179,11 @@ void tileInt4(Tile tile) {
         addLine(sums[r], q + r * tile.xStride + kInputs, [&](int at) { return (w[at] >> 4) - 8; });
       }
     }
-    const Lanes scales = loadHalves(tile.panel + g * kGroupScaleBytes);
-    for (int r = 0; r < R; r++) totals[r] = fma(floatsOf(sums[r]), scales, totals[r]);
+    const Lanes scale = loadHalves(scales);
+    for (int r = 0; r < R; r++) totals[r] = fma(floatsOf(sums[r]), scale, totals[r]);
+    scales += kGroupScaleBytes;
   }
-  for (int r = 0; r < R; r++) {
-    storeColumns(tile, r, 0, P, mul(totals[r], broadcast(rowScale(tile.x + r * tile.xStride))));
-  }
+  for (int r = 0; r < R; r++) leaveInt4(tile, r, 0, P, totals[r]);
 }
 
 constexpr TileTable<1, 4> kF32Tiles = {{{tileF32<1, 1>, tileF32<2, 1>, tileF32<3, 1>, tileF32<4, 1>}}};

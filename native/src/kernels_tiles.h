@@ -45,20 +45,49 @@ struct Tile {
 
   bool first() const { return begin == 0; }
   bool last() const { return end == k; }
-  float* stateOf(int row, int panel, int panels) const { return state + (row * panels + panel) * kPanel; }
+  float* stateOf(int r, int p, int panels) const { return state + (r * panels + p) * kPanel; }
   const uint8_t* row(int r) const { return x + r * xStride; }
 };
 
 using TileFunction = void (*)(Tile tile);
 
-inline void storeColumns(const Tile& tile, int32_t row, int32_t panel, int32_t panels, Lanes value) {
-  float* to = tile.y + row * tile.yStride + panel * kPanel;
-  if (panel < panels - 1 || tile.columns == kPanel) {
-    store(to, value);
+// Row r of the tile and its panel p of `panels`: sums begin at `initial`, or go on from the part before.
+PACELINE_INLINE Lanes resume(const Tile& tile, int r, int p, int panels, Lanes initial) {
+  return tile.first() ? initial : load(tile.stateOf(r, p, panels));
+}
+
+// Sums are kept for the next part, or done: then result() is what becomes of them.
+template <typename Result>
+PACELINE_INLINE void leave(const Tile& tile, int r, int p, int panels, Lanes sums, Result result) {
+  float* y = tile.y + r * tile.yStride + p * kPanel;
+  if (!tile.last()) {
+    store(tile.stateOf(r, p, panels), sums);
+  } else if (p < panels - 1 || tile.columns == kPanel) {
+    store(y, result());
   } else {
-    storeSome(to, value, tile.columns);
+    storeSome(y, result(), tile.columns);
   }
 }
+
+PACELINE_INLINE void leaveF32(const Tile& tile, int r, int p, int panels, Lanes sums) {
+  leave(tile, r, p, panels, sums, [&] { return sums; });
+}
+PACELINE_INLINE void leaveInt8(const Tile& tile, int r, int p, int panels, Ints sums) {
+  leave(tile, r, p, panels, asLanes(sums), [&] {
+    const Lanes scales = load(reinterpret_cast<const float*>(tile.panel + p * tile.panelBytes));
+    return mul(mul(floatsOf(sums), scales), broadcast(rowScale(tile.row(r))));
+  });
+}
+PACELINE_INLINE void leaveInt4(const Tile& tile, int r, int p, int panels, Lanes sums) {
+  leave(tile, r, p, panels, sums, [&] { return mul(sums, broadcast(rowScale(tile.row(r)))); });
+}
+
+// Where the part begins: its weights in the first panel, and its inputs in the first row.
+inline const uint8_t* partWeights(const Tile& tile, WeightType type) {
+  return tile.panel + headerBytes(type, tile.k) + bytesOfInputs(type, tile.begin);
+}
+inline const int8_t* partInputs(const Tile& tile) { return rowValues(tile.x, tile.k) + tile.begin; }
+inline const uint8_t* partScales(const Tile& tile) { return tile.panel + tile.begin / kGroup * kGroupScaleBytes; }
 
 // One chain of fused multiply-adds per output, in the order of the inputs.
 template <int R, int P>
@@ -67,10 +96,10 @@ void tileF32(Tile tile) {
   PACELINE_UNROLL
   for (int r = 0; r < R; r++) {
     PACELINE_UNROLL
-    for (int p = 0; p < P; p++) sums[r][p] = tile.first() ? broadcast(0) : load(tile.stateOf(r, p, P));
+    for (int p = 0; p < P; p++) sums[r][p] = resume(tile, r, p, P, broadcast(0));
   }
   const uint8_t* x = tile.x + tile.begin * sizeof(float);
-  const float* w = reinterpret_cast<const float*>(tile.panel) + size_t(tile.begin) * kPanel;
+  const float* w = reinterpret_cast<const float*>(partWeights(tile, WeightType::kF32));
   const auto input = [&](int32_t i) {
     Lanes weights[P];
     PACELINE_UNROLL
@@ -94,13 +123,7 @@ void tileF32(Tile tile) {
   PACELINE_UNROLL
   for (int r = 0; r < R; r++) {
     PACELINE_UNROLL
-    for (int p = 0; p < P; p++) {
-      if (tile.last()) {
-        storeColumns(tile, r, p, P, sums[r][p]);
-      } else {
-        store(tile.stateOf(r, p, P), sums[r][p]);
-      }
-    }
+    for (int p = 0; p < P; p++) leaveF32(tile, r, p, P, sums[r][p]);
   }
 }
 
