@@ -104,15 +104,20 @@ class Attention::Path {
   int32_t held_ = 0;
 };
 
-void Attention::run(const Kernels& kernels, const AttentionRows& rows, int thread) {
-  store(rows, thread);
-  // Units of a row and a key head, heads outermost, are dealt out in runs of about equal work: this thread has those
-  // that begin in [begin, end).
+int Attention::chunks(int32_t kvHeads) const {
+  const int64_t units = int64_t{kvHeads} * static_cast<int64_t>(parents_.size());
+  return static_cast<int>(std::min<int64_t>(units, threads_ == 1 ? 1 : 4 * threads_));
+}
+
+void Attention::run(const Kernels& kernels, const AttentionRows& rows, int chunk, int chunks, int thread) {
+  store(rows, chunk, chunks);
+  // Units of a row and a key head, heads outermost, are dealt out in runs of about equal work: this one is of those that
+  // begin in [begin, end).
   const std::vector<uint64_t>& work = work_[rows.window];
   const int32_t count = static_cast<int32_t>(parents_.size());
   const uint64_t perHead = work[count];
-  const uint64_t begin = perHead * rows.kvHeads * thread / threads_;
-  const uint64_t end = perHead * rows.kvHeads * (thread + 1) / threads_;
+  const uint64_t begin = perHead * rows.kvHeads * chunk / chunks;
+  const uint64_t end = perHead * rows.kvHeads * (chunk + 1) / chunks;
 
   const int32_t window = windows_[rows.window];
   const int32_t length = cache_->length();
@@ -123,8 +128,8 @@ void Attention::run(const Kernels& kernels, const AttentionRows& rows, int threa
   Path path(*this, rows, room);
   for (int32_t head = static_cast<int32_t>(begin / perHead); head < rows.kvHeads && head * perHead < end; head++) {
     const uint64_t before = head * perHead;
-    const uint64_t* first = begin <= before ? work.data() : std::lower_bound(work.data(), work.data() + count, begin - before);
-    int32_t row = static_cast<int32_t>(first - work.data());
+    const uint64_t skipped = begin <= before ? 0 : begin - before;
+    int32_t row = static_cast<int32_t>(std::lower_bound(work.data(), work.data() + count, skipped) - work.data());
     if (row == count || before + work[row] >= end) continue;
     path.startHead(head, firstKey);
     for (; row < count && before + work[row] < end; row++) {
@@ -140,10 +145,10 @@ void Attention::run(const Kernels& kernels, const AttentionRows& rows, int threa
 }
 
 // Nobody reads these in this run: rows see one another's keys and values where they were computed.
-void Attention::store(const AttentionRows& rows, int thread) const {
+void Attention::store(const AttentionRows& rows, int chunk, int chunks) const {
   const int64_t count = static_cast<int64_t>(parents_.size());
-  const int32_t begin = static_cast<int32_t>(count * thread / threads_);
-  const int32_t end = static_cast<int32_t>(count * (thread + 1) / threads_);
+  const int32_t begin = static_cast<int32_t>(count * chunk / chunks);
+  const int32_t end = static_cast<int32_t>(count * (chunk + 1) / chunks);
   const size_t width = size_t{1} * rows.kvHeads * rows.headDim;
   float* keys = cache_->keys(rows.layer) + cache_->length() * width;
   float* values = cache_->values(rows.layer) + cache_->length() * width;

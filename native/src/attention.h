@@ -28,8 +28,11 @@ class Attention {
   static void checkParents(const int32_t* parents, int32_t rows);
   // For the layers of one run.
   void begin(const int32_t* parents, int32_t rows, Cache* cache);
-  // The share of thread `thread`. Leaves the rows' keys and values behind the cache's positions.
-  void run(const Kernels& kernels, const AttentionRows& rows, int thread);
+  // Parts into which the work on one layer divides well.
+  int chunks(int32_t kvHeads) const;
+  // Part `chunk` of `chunks`, on thread `thread`. All parts together leave the rows' keys and values behind the cache's
+  // positions.
+  void run(const Kernels& kernels, const AttentionRows& rows, int chunk, int chunks, int thread);
 
   const std::vector<int32_t>& parents() const { return parents_; }
   size_t bytes() const { return room_.size(); }
@@ -44,7 +47,7 @@ class Attention {
     float* scores;
   };
 
-  void store(const AttentionRows& rows, int thread) const;
+  void store(const AttentionRows& rows, int chunk, int chunks) const;
   Room roomOf(int thread) const;
 
   int threads_ = 1;

@@ -43,17 +43,18 @@ class Compiler {
     readCaches();
     readInputs();
     readTables();
-    std::vector<Access> before;
-    for (const Port& input : code_.inputs) before.push_back({input.view, input.width, true, true});
-    before.push_back({kTables, 1, true, true});
-    hazards_.add(before);
+    std::vector<Access> begin;
+    for (const Port& input : code_.inputs) begin.push_back({input.view, input.width, true});
+    begin.push_back({kTables, 1, true});
+    phase_.admit(begin);
+    code_.phases.push_back({0, 0, true});
     readOps();
     readOutputs();
     return std::move(code_);
   }
 
  private:
-  // Memory beyond the arena, as far as hazards go: cos and sin of the tables; the quantised rows.
+  // Memory beyond the arena, as far as overlaps go: cos and sin of the tables; the quantised rows.
   static constexpr View kTables{INT32_MAX - 2, 1, 0};
   static constexpr View kQuantised{INT32_MAX - 1, 1, 0};
 
@@ -292,28 +293,34 @@ class Compiler {
             "its outputs overlap: buffer at", writes[0].view.offset);
   }
 
-  // Adds a step that reads and writes these views. `byRow`: threads share it by rows.
+  // Adds a step that reads and writes these views. `byRow`: row by row.
   void add(Step& step, const std::vector<Columns>& reads, const std::vector<Columns>& writes, bool byRow,
            bool inPlace = false) {
     checkOverlap(reads, writes, inPlace);
     std::vector<Access> accesses;
     for (size_t i = 0; i < reads.size(); i++) {
       if (reads[i].view.offset < code_.arenaWidth) step.in[i] = reads[i].view;
-      accesses.push_back({reads[i].view, reads[i].width, false, byRow});
+      accesses.push_back({reads[i].view, reads[i].width, false});
     }
     for (size_t i = 0; i < writes.size(); i++) {
       if (writes[i].view.offset < code_.arenaWidth) step.out[i] = writes[i].view;
-      accesses.push_back({writes[i].view, writes[i].width, true, byRow});
+      accesses.push_back({writes[i].view, writes[i].width, true});
       if (overlap(writes[i].view, writes[i].width, quantised_.view, quantised_.width)) quantised_ = {};
     }
-    step.barrier = hazards_.add(accesses);
+    const size_t at = code_.steps.size();
+    if (!byRow || !code_.phases.back().byRow || !phase_.admit(accesses)) {
+      code_.phases.push_back({at, at, byRow});
+      phase_.clear();
+      phase_.admit(accesses);
+    }
+    code_.phases.back().end = at + 1;
     code_.steps.push_back(step);
   }
 
   const ProgramDescription& d_;
   Code code_;
   std::string where_;  // what is being read, for messages
-  Hazards hazards_;
+  RowPhase phase_;
   std::vector<bool> cacheUsed_;
   // The rows that lie quantised in scratch memory; type f32: none.
   struct {

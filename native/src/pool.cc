@@ -9,11 +9,11 @@
 namespace paceline {
 namespace {
 
-// How long a thread without work stays awake for the next run. Passes of one decoding step follow one another faster.
+// How long a thread without work stays awake for the next job. Passes of one decoding step follow one another faster.
 constexpr auto kAwake = std::chrono::microseconds(200);
-// Turns of a spin before it lets others run, about half a millisecond: a thread that gives its processor away at a
-// barrier gets it back a time slice later, when the others in turn wait for it. Yielding at once took up to 20 times longer.
-constexpr int kSpins = 20000;
+// Turns of a spin before it lets others run, about half a millisecond. A thread that gives its processor away too early
+// gets it back a time slice later, when the others in turn wait for it.
+constexpr unsigned kSpins = 20000;
 
 inline void pause() {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -26,7 +26,7 @@ inline void pause() {
 // Waits for `ready`. A thread that waits long is likely waiting for one that has no processor.
 template <typename Ready>
 inline void spinUntil(bool yield, Ready ready) {
-  for (int spins = 0; !ready();) {
+  for (unsigned spins = 0; !ready();) {
     if (yield || spins >= kSpins) {
       std::this_thread::yield();
     } else {
@@ -38,10 +38,10 @@ inline void spinUntil(bool yield, Ready ready) {
 
 }  // namespace
 
-Pool::Pool(int threads) : threads_(threads) {
+Pool::Pool(int threads) : threads_(threads), shares_(new Share[threads]) {
   const unsigned processors = std::thread::hardware_concurrency();
   yield_ = processors != 0 && static_cast<unsigned>(threads) > processors;
-  workers_.reserve(threads > 0 ? threads - 1 : 0);
+  workers_.reserve(threads - 1);
   try {
     for (int thread = 1; thread < threads; thread++) workers_.emplace_back([this, thread] { work(thread); });
   } catch (...) {
@@ -55,69 +55,115 @@ Pool::~Pool() { join(); }
 void Pool::join() noexcept {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    stop_ = true;
-    run_.fetch_add(1, std::memory_order_seq_cst);
+    stop_.store(true);
   }
   wake_.notify_all();
   for (std::thread& worker : workers_) worker.join();
   workers_.clear();
 }
 
-void Pool::runErased(Call call, void* job) {
+void Pool::runErased(const Work& work) {
   if (threads_ == 1) {
-    call(job, 0);
+    for (int phase = 0; phase < work.phases; phase++) {
+      for (int chunk = 0, chunks = work.chunks(work.job, phase); chunk < chunks; chunk++)
+        work.execute(work.job, phase, chunk, 0);
+    }
     return;
   }
-  call_ = call;
-  job_ = job;
-  busy_.store(threads_ - 1, std::memory_order_relaxed);
-  // Either this thread sees a parked worker, or that worker, before it sleeps, sees the new run: both sides write first
-  // and read then, in one total order.
-  run_.fetch_add(1, std::memory_order_seq_cst);
+  if (work.phases == 0) return;
+  work_ = work;
+  first_ = (open_.load(std::memory_order_relaxed) >> 16) + 1;
+  uint64_t open = first_ << 16 | static_cast<uint64_t>(work.chunks(work.job, 0));
+  // Either this thread sees a parked worker, or that worker, before it sleeps, sees the job: both sides write first and
+  // read then, in one total order.
+  open_.store(open, std::memory_order_seq_cst);
   if (parked_.load(std::memory_order_seq_cst) != 0) {
     { std::lock_guard<std::mutex> lock(mutex_); }
     wake_.notify_all();
   }
-  call(job, 0);
-  spinUntil(yield_, [this] { return busy_.load(std::memory_order_acquire) == 0; });
-}
-
-void Pool::work(int thread) noexcept {
-  for (uint32_t seen = 0;; seen++) {
-    awaitRun(seen);
-    if (stop_) return;
-    call_(job_, thread);
-    busy_.fetch_sub(1, std::memory_order_release);
+  const uint64_t end = first_ + static_cast<uint64_t>(work.phases);
+  while (open >> 16 != end) {
+    takePart(open, 0);
+    const uint64_t seen = open;
+    spinUntil(yield_, [&] { return (open = open_.load(std::memory_order_acquire)) != seen; });
   }
 }
 
-// Every worker takes part in every run, so the run after number `seen` is seen + 1.
-void Pool::awaitRun(uint32_t seen) noexcept {
-  const auto until = std::chrono::steady_clock::now() + kAwake;
-  for (int spins = 1; run_.load(std::memory_order_acquire) == seen; spins++) {
-    if (yield_) {
+void Pool::work(int thread) noexcept {
+  for (uint64_t open = 0;;) {
+    open = awaitPhase(open);
+    if (open == 0) return;
+    takePart(open, thread);
+  }
+}
+
+// A phase other than `seen`, or 0 at the end of the pool. Sleeps when there is no job for long.
+uint64_t Pool::awaitPhase(uint64_t seen) noexcept {
+  const auto chunks = [](uint64_t open) { return open & 0xffff; };
+  auto until = std::chrono::steady_clock::now() + kAwake;
+  for (unsigned spins = 1;; spins++) {
+    uint64_t open = open_.load(std::memory_order_acquire);
+    if (open != seen && chunks(open) != 0) return open;
+    if (stop_.load(std::memory_order_relaxed)) return 0;
+    if (yield_ || spins > kSpins) {
       std::this_thread::yield();
     } else {
       pause();
     }
-    if (spins % 64 != 0 || std::chrono::steady_clock::now() < until) continue;
+    if (spins % 64 != 0) continue;
+    const auto now = std::chrono::steady_clock::now();
+    if (chunks(open) != 0) until = now + kAwake;
+    if (now < until) continue;
     std::unique_lock<std::mutex> lock(mutex_);
     parked_.fetch_add(1, std::memory_order_seq_cst);
-    wake_.wait(lock, [&] { return run_.load(std::memory_order_seq_cst) != seen; });
+    wake_.wait(lock, [&] {
+      open = open_.load(std::memory_order_seq_cst);
+      return chunks(open) != 0 || stop_.load(std::memory_order_relaxed);
+    });
     parked_.fetch_sub(1, std::memory_order_relaxed);
-    return;
+    until = std::chrono::steady_clock::now() + kAwake;
+    spins = 0;
   }
 }
 
-void Pool::barrier() noexcept {
-  if (threads_ == 1) return;
-  const uint32_t phase = phase_.load(std::memory_order_relaxed);  // cannot change before this thread arrives
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == static_cast<uint32_t>(threads_)) {
-    arrived_.store(0, std::memory_order_relaxed);
-    phase_.store(phase + 1, std::memory_order_release);
-    return;
+void Pool::takePart(uint64_t open, int thread) noexcept {
+  const uint64_t serial = open >> 16;
+  uint32_t done = 0;
+  for (int i = 0; i < threads_; i++) {
+    int chunk;
+    while (claim(open, (thread + i) % threads_, &chunk)) {
+      work_.execute(work_.job, static_cast<int>(serial - first_), chunk, thread);
+      done++;
+    }
   }
-  spinUntil(yield_, [&] { return phase_.load(std::memory_order_acquire) != phase; });
+  if (done == 0) return;
+  if (done_.fetch_add(done, std::memory_order_acq_rel) + done == (open & 0xffff)) close(serial);
+}
+
+// Claims the next chunk of a share. Once a phase is over, its chunks have all been claimed, and no share says otherwise:
+// so a claim that succeeds is one of a phase that is still open.
+bool Pool::claim(uint64_t open, int owner, int* chunk) noexcept {
+  const uint64_t serial = open >> 16, chunks = open & 0xffff;
+  const uint64_t begin = (chunks * owner + threads_ - 1) / threads_;
+  const uint64_t end = (chunks * (owner + 1) + threads_ - 1) / threads_;
+  std::atomic<uint64_t>& claimed = shares_[owner].claimed;
+  uint64_t seen = claimed.load(std::memory_order_relaxed);
+  for (;;) {
+    if (seen >> 16 > serial) return false;
+    const uint64_t taken = seen >> 16 == serial ? seen & 0xffff : 0;
+    if (begin + taken >= end) return false;
+    if (!claimed.compare_exchange_weak(seen, serial << 16 | (taken + 1), std::memory_order_relaxed)) continue;
+    *chunk = static_cast<int>(begin + taken);
+    return true;
+  }
+}
+
+// All chunks are done: opens the next phase, or says that there is none.
+void Pool::close(uint64_t serial) noexcept {
+  const int next = static_cast<int>(serial + 1 - first_);
+  const uint64_t chunks = next < work_.phases ? static_cast<uint64_t>(work_.chunks(work_.job, next)) : 0;
+  done_.store(0, std::memory_order_relaxed);
+  open_.store((serial + 1) << 16 | chunks, std::memory_order_release);
 }
 
 }  // namespace paceline

@@ -1,8 +1,14 @@
-// A team of threads that runs one function together, and meets at barriers inside it.
+// A team of threads that works through jobs together.
+//
+// A job is a list of phases; a phase is a number of chunks that may run at once, and the next phase begins when all of
+// them are done. Threads claim chunks: first those of their own share, always the same ones, so that a processor finds
+// its part of the weights in its own cache; then what is left of the others' shares. Nobody waits for a thread that has
+// claimed nothing: on a busy machine a thread that has no processor costs its help, not the time until it gets one.
 #pragma once
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -12,6 +18,7 @@ namespace paceline {
 class Pool {
  public:
   static constexpr int kMaxThreads = 256;
+  static constexpr int kMaxChunks = 65535;
 
   // `threads` in all: the caller of `run` is thread 0. Throws std::system_error when threads cannot be had.
   explicit Pool(int threads);
@@ -22,36 +29,49 @@ class Pool {
 
   int threads() const { return threads_; }
 
-  // Calls job(threadIndex) on all threads and returns when all have returned. One caller at a time; `job` must not throw.
+  // Runs job.execute(phase, chunk, thread) for each phase 0 .. job.phases() - 1 and chunk 0 .. job.chunks(phase) - 1
+  // (1 to kMaxChunks). What one phase writes, the next ones see. One caller at a time; nothing in `job` may throw.
   template <typename Job>
   void run(Job& job) {
-    runErased([](void* erased, int thread) noexcept { (*static_cast<Job*>(erased))(thread); }, &job);
+    runErased({&job, job.phases(), [](void* erased, int phase) noexcept { return static_cast<Job*>(erased)->chunks(phase); },
+               [](void* erased, int phase, int chunk, int thread) noexcept {
+                 static_cast<Job*>(erased)->execute(phase, chunk, thread);
+               }});
   }
 
-  // Inside a job, on every thread equally often: returns when all threads have come here.
-  void barrier() noexcept;
-
  private:
-  using Call = void (*)(void* job, int thread) noexcept;
+  struct Work {
+    void* job;
+    int phases;
+    int (*chunks)(void* job, int phase) noexcept;
+    void (*execute)(void* job, int phase, int chunk, int thread) noexcept;
+  };
+  struct alignas(64) Share {
+    std::atomic<uint64_t> claimed{0};  // serial number of a phase << 16 | chunks of this share claimed in it
+  };
 
-  void runErased(Call call, void* job);
+  void runErased(const Work& work);
   void work(int thread) noexcept;
-  void awaitRun(uint32_t seen) noexcept;
+  uint64_t awaitPhase(uint64_t seen) noexcept;
+  void takePart(uint64_t open, int thread) noexcept;
+  bool claim(uint64_t open, int owner, int* chunk) noexcept;
+  void close(uint64_t serial) noexcept;
   void join() noexcept;
 
-  // What threads spin on lies in cache lines of its own.
-  alignas(64) std::atomic<uint32_t> run_{0};      // number of the newest run
-  alignas(64) std::atomic<uint32_t> arrived_{0};  // at the barrier
-  alignas(64) std::atomic<uint32_t> phase_{0};    // barriers passed
-  alignas(64) std::atomic<uint32_t> busy_{0};     // threads other than the caller that have not finished the run
+  // Serial number of the newest phase << 16 | its chunks; no chunks: no job is running. Serial numbers are never used
+  // again, so who was late for a phase finds it gone.
+  alignas(64) std::atomic<uint64_t> open_{0};
+  alignas(64) std::atomic<uint32_t> done_{0};  // chunks of the open phase
   alignas(64) std::atomic<uint32_t> parked_{0};
+  std::atomic<bool> stop_{false};
 
-  Call call_ = nullptr;
-  void* job_ = nullptr;
-  bool stop_ = false;
+  // Written while no job is running; read by who has claimed a chunk: until it is done, the job cannot end.
+  Work work_{};
+  uint64_t first_ = 0;  // serial number of phase 0
 
   const int threads_;
   bool yield_;  // more threads than processors: a spinning thread would keep another one from working
+  std::unique_ptr<Share[]> shares_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<std::thread> workers_;

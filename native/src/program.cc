@@ -36,7 +36,9 @@ void Program::run(int64_t rows, const std::vector<RunInput>& inputs, Cache* cach
     attention_.begin(parents, rows_, cache);
   }
   inputs_ = &inputs;
-  auto job = [&](int thread) { work(thread, steps); };
+  int phases = 1;  // the first one takes the inputs in
+  while (phases < static_cast<int>(code_.phases.size()) && code_.phases[phases].begin < steps) phases++;
+  Job job{*this, steps, phases};
   pool_->run(job);
   inputs_ = nullptr;
   if (cache) cache->stage(attention_.parents());
@@ -107,30 +109,41 @@ float* Program::at(const View& view, int32_t row) const {
   return arena_.floats() + rowsRounded_ * view.offset + size_t{1} * row * view.stride + view.start;
 }
 
-// Rows firstRow(t) .. firstRow(t + 1) - 1 are thread t's in all steps that go by row; a single row is thread 0's.
-int32_t Program::firstRow(int thread) const {
-  const int threads = pool_->threads();
-  return static_cast<int32_t>((int64_t{rows_} * thread + threads - 1) / threads);
+int Program::chunks(const Phase& phase) const {
+  if (pool_->threads() == 1) return 1;
+  if (phase.byRow) return std::min(rows_, 2 * pool_->threads());
+  const Step& step = code_.steps[phase.begin];
+  return step.opcode == Opcode::kAttention ? attention_.chunks(step.kvHeads) : linearChunks(step);
 }
 
-void Program::work(int thread, size_t steps) {
-  begin(thread);
-  for (size_t i = 0; i < steps; i++) {
-    const Step& step = code_.steps[i];
-    if (step.barrier) pool_->barrier();
-    execute(step, thread);
+void Program::execute(const Phase& phase, size_t end, int chunk, int thread) {
+  if (phase.byRow) {
+    const int64_t count = chunks(phase);
+    const int32_t first = static_cast<int32_t>(rows_ * chunk / count);
+    const int32_t last = static_cast<int32_t>(rows_ * (chunk + 1) / count);
+    if (&phase == &code_.phases[0]) begin(first, last);
+    for (size_t i = phase.begin; i < std::min(phase.end, end); i++) {
+      for (int32_t row = first; row < last; row++) eachRow(code_.steps[i], row);
+    }
+    return;
   }
+  const Step& step = code_.steps[phase.begin];
+  if (step.opcode == Opcode::kLinear) return linear(step, chunk);
+  const AttentionRows rows = {at(step.in[0], 0), at(step.in[1], 0), at(step.in[2], 0), at(step.out[0], 0),
+                              static_cast<size_t>(step.in[0].stride), static_cast<size_t>(step.in[1].stride),
+                              static_cast<size_t>(step.in[2].stride), static_cast<size_t>(step.out[0].stride),
+                              step.count, step.kvHeads, step.width, step.cache, step.window, step.scalar};
+  attention_.run(*kernels_, rows, chunk, attention_.chunks(step.kvHeads), thread);
 }
 
-void Program::begin(int thread) {
-  const int32_t first = firstRow(thread), end = firstRow(thread + 1);
+void Program::begin(int32_t firstRow, int32_t endRow) {
   for (size_t i = 0; i < code_.inputs.size(); i++) {
     const Port& port = code_.inputs[i];
     const size_t bytes = sizeof(float) * port.width;
     const uint8_t* data = static_cast<const uint8_t*>((*inputs_)[i].data);
-    for (int32_t row = first; row < end; row++) std::memcpy(at(port.view, row), data + row * bytes, bytes);
+    for (int32_t row = firstRow; row < endRow; row++) std::memcpy(at(port.view, row), data + row * bytes, bytes);
   }
-  for (int32_t row = first; row < end; row++) fillTables(row, first);
+  for (int32_t row = firstRow; row < endRow; row++) fillTables(row, firstRow);
 }
 
 // cos and sin of position * frequency. Rows of one depth share a position: what a row nearby has is copied.
@@ -154,27 +167,22 @@ void Program::fillTables(int32_t row, int32_t firstRow) {
   }
 }
 
-void Program::execute(const Step& step, int thread) {
-  switch (step.opcode) {
-    case Opcode::kLinear:
-      return linear(step, thread);
-    case Opcode::kAttention:
-      return attention_.run(*kernels_,
-                            {at(step.in[0], 0), at(step.in[1], 0), at(step.in[2], 0), at(step.out[0], 0),
-                             static_cast<size_t>(step.in[0].stride), static_cast<size_t>(step.in[1].stride),
-                             static_cast<size_t>(step.in[2].stride), static_cast<size_t>(step.out[0].stride), step.count,
-                             step.kvHeads, step.width, step.cache, step.window, step.scalar},
-                            thread);
-    default:
-      for (int32_t row = firstRow(thread), end = firstRow(thread + 1); row < end; row++) eachRow(step, row);
-  }
+// Enough chunks for others to help a thread that falls behind, but none so small that starting it costs much.
+int Program::linearChunks(const Step& step) const {
+  constexpr size_t kChunkBytes = 128 << 10;
+  const int64_t panels = (int64_t{step.weight.n} + kPanel - 1) / kPanel;
+  const int64_t worth = static_cast<int64_t>(panels * step.weight.panelBytes / kChunkBytes);
+  const int threads = pool_->threads();
+  return static_cast<int>(std::min<int64_t>(panels, std::clamp<int64_t>(worth, threads, 4 * threads)));
 }
 
-void Program::linear(const Step& step, int thread) {
+void Program::linear(const Step& step, int chunk) {
   const int64_t panels = (int64_t{step.weight.n} + kPanel - 1) / kPanel;
-  const int32_t begin = static_cast<int32_t>(panels * thread / pool_->threads());
-  const int32_t end = static_cast<int32_t>(panels * (thread + 1) / pool_->threads());
-  if (begin == end) return;
+  const int64_t chunks = pool_->threads() == 1 ? 1 : linearChunks(step);
+  // Kernels take several panels at a time.
+  const int64_t whole = panels / chunks >= 16 ? 4 : 1;
+  const auto bound = [&](int64_t i) { return static_cast<int32_t>(i == chunks ? panels : panels * i / chunks / whole * whole); };
+  const int32_t begin = bound(chunk), end = bound(chunk + 1);
   const bool quantised = step.weight.type != WeightType::kF32;
   const uint8_t* x = quantised ? quantised_ : reinterpret_cast<const uint8_t*>(at(step.in[0], 0));
   const size_t xStride = quantised ? step.quantisedStride : sizeof(float) * step.in[0].stride;

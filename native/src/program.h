@@ -118,16 +118,26 @@ class Program {
   void reserve(int32_t rows);
   size_t stepsFor(const std::vector<int64_t>& wanted) const;
 
-  // The part of a run that thread `thread` does.
-  void work(int thread, size_t steps);
-  void begin(int thread);
-  void execute(const Step& step, int thread);
-  void linear(const Step& step, int thread);
-  void eachRow(const Step& step, int32_t row);
+  // What the pool runs: the phases up to step `end`.
+  struct Job {
+    Program& program;
+    size_t end;
+    int phaseCount;
+
+    int phases() const { return phaseCount; }
+    int chunks(int phase) const { return program.chunks(program.code_.phases[phase]); }
+    void execute(int phase, int chunk, int thread) { program.execute(program.code_.phases[phase], end, chunk, thread); }
+  };
+
+  int chunks(const Phase& phase) const;
+  void execute(const Phase& phase, size_t end, int chunk, int thread);
+  void begin(int32_t firstRow, int32_t endRow);
   void fillTables(int32_t row, int32_t firstRow);
+  void eachRow(const Step& step, int32_t row);
+  void linear(const Step& step, int chunk);
+  int linearChunks(const Step& step) const;
 
   float* at(const View& view, int32_t row) const;
-  int32_t firstRow(int thread) const;
 
   std::shared_ptr<Pool> pool_;
   const Kernels* kernels_;

@@ -1,4 +1,4 @@
-// What a program becomes when it is loaded: steps with their operands resolved and checked, and the barriers between them.
+// What a program becomes when it is loaded: steps with their operands resolved and checked, in phases (see pool.h).
 // The format that this is read from is described in program.h.
 #pragma once
 #include <cstdint>
@@ -35,7 +35,6 @@ struct View {
 
 struct Step {
   Opcode opcode;
-  bool barrier;  // all threads must have finished what came before
   View in[3];    // what it reads, in the order of the format
   View out[2];
   int32_t width;  // of the first input; of one head (ROPE, ATTENTION) or group (RMSNORM)
@@ -46,6 +45,13 @@ struct Step {
   const float* vector;  // gain; bias or null
   LinearWeight weight;
   size_t quantisedStride;  // bytes between quantised rows
+};
+
+// Steps begin .. end - 1. Either all work row by row, and a chunk is some rows through all of them, or it is one LINEAR or
+// ATTENTION, divided in its own way. The first phase is by row; its chunks begin with the inputs and tables of their rows.
+struct Phase {
+  size_t begin, end;
+  bool byRow;
 };
 
 struct Port {
@@ -66,6 +72,7 @@ struct Code {
   int32_t tableWidth = 0;        // floats per row of all tables
   size_t quantisedRowBytes = 0;  // the most that any step needs
   std::vector<Step> steps;
+  std::vector<Phase> phases;
   std::vector<size_t> stepsThrough;  // [ops]: steps up to and including this operation
   std::vector<Port> inputs, outputs;
   std::vector<TablePlan> tables;
