@@ -14,7 +14,11 @@
       'OTHER_CPLUSPLUSFLAGS': ['-ffp-contract=off'],
     },
     'msvs_settings': {
-      'VCCLCompilerTool': {'ExceptionHandling': 1, 'Optimization': 2, 'AdditionalOptions': ['/std:c++17', '/fp:precise']},
+      'VCCLCompilerTool': {
+        'ExceptionHandling': 1,
+        'Optimization': 2,
+        'AdditionalOptions': ['/std:c++17', '/fp:precise'],
+      },
     },
     'defines': ['NAPI_VERSION=8'],
   },
@@ -57,7 +61,9 @@
           'sources': ['src/kernels_avx512.cc'],
           'cflags': ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mavx512vnni', '-mfma', '-mf16c'],
           'xcode_settings': {
-            'OTHER_CPLUSPLUSFLAGS': ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mavx512vnni', '-mfma', '-mf16c'],
+            'OTHER_CPLUSPLUSFLAGS': [
+              '-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mavx512vnni', '-mfma', '-mf16c',
+            ],
           },
           'msvs_settings': {'VCCLCompilerTool': {'AdditionalOptions': ['/arch:AVX512']}},
         },

@@ -119,7 +119,8 @@ napi_value truncate(const Call& call) {
 napi_value define(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {method<isa>("isa"), method<availableIsas>("availableIsas")};
   check(env, napi_define_properties(env, exports, std::size(functions), functions));
-  defineClass<Pool>(env, exports, callback<makePool>, {getter<poolThreads>("threads"), method<dispose<Pool>>("dispose")});
+  defineClass<Pool>(env, exports, callback<makePool>,
+                    {getter<poolThreads>("threads"), method<dispose<Pool>>("dispose")});
   defineClass<Weight>(env, exports, callback<makeWeight>,
                       {method<addF32>("addF32"), method<add>("add"), getter<weightBytes>("bytes"),
                        method<dispose<Weight>>("dispose")});

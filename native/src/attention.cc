@@ -111,8 +111,8 @@ int Attention::chunks(int32_t kvHeads) const {
 
 void Attention::run(const Kernels& kernels, const AttentionRows& rows, int chunk, int chunks, int thread) {
   store(rows, chunk, chunks);
-  // Units of a row and a key head, heads outermost, are dealt out in runs of about equal work: this one is of those that
-  // begin in [begin, end).
+  // Units of a row and a key head, heads outermost, are dealt out in runs of about equal work: this one is of those
+  // that begin in [begin, end).
   const std::vector<uint64_t>& work = work_[rows.window];
   const int32_t count = static_cast<int32_t>(parents_.size());
   const uint64_t perHead = work[count];

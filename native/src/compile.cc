@@ -1,6 +1,5 @@
 #include <algorithm>
-#include <cmath>
-#include <initializer_list>
+#include <iterator>
 
 #include "hazards.h"
 #include "program.h"
@@ -137,7 +136,8 @@ class Compiler {
       where_ = "table " + std::to_string(i) + ": ";
       const int64_t half = static_cast<int64_t>(table.frequencies.size());
       check(half >= 1 && half <= kMaxHeadDim / 2, "frequencies", half);
-      check(table.positions >= 0 && table.positions < static_cast<int64_t>(code_.inputs.size()), "input", table.positions);
+      const int64_t inputs = static_cast<int64_t>(code_.inputs.size());
+      check(table.positions >= 0 && table.positions < inputs, "input", table.positions);
       const Port& positions = code_.inputs[table.positions];
       check(positions.dtype == DType::kI32 && positions.width == 1, "expected one i32 per row, input", table.positions);
       code_.tables.push_back({code_.tableWidth, static_cast<int32_t>(half), positions.view});
@@ -253,10 +253,11 @@ class Compiler {
     step.scalar = constant(a[16]);
     checkHeads("heads", step.count, step.width);
     checkHeads("kvHeads", step.kvHeads, step.width);
-    check(step.count % step.kvHeads == 0, std::to_string(step.count) + " heads do not share evenly kvHeads", step.kvHeads);
+    check(step.count % step.kvHeads == 0, std::to_string(step.count) + " heads do not share evenly kvHeads",
+          step.kvHeads);
     check(step.cache >= 0 && static_cast<size_t>(step.cache) < code_.caches.size(), "cache", step.cache);
-    check(code_.caches[step.cache] == CacheSpec{step.kvHeads, step.width}, "kvHeads or headDim differ from those of cache",
-          step.cache);
+    check(code_.caches[step.cache] == CacheSpec{step.kvHeads, step.width},
+          "kvHeads or headDim differ from those of cache", step.cache);
     check(!cacheUsed_[step.cache], "a second use of cache", step.cache);
     cacheUsed_[step.cache] = true;
     const int32_t window = a[17];

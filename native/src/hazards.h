@@ -22,8 +22,8 @@ inline bool overlap(const View& a, int32_t aWidth, const View& b, int32_t bWidth
   return a.offset < int64_t{b.offset} + b.stride && b.offset < int64_t{a.offset} + a.stride;
 }
 
-// The accesses of a phase whose steps all work row by row. They may follow one another within a row, as long as each row
-// touches nothing of the others: then rows need not wait for one another between the steps.
+// The accesses of a phase whose steps all work row by row. They may follow one another within a row, as long as each
+// row touches nothing of the others: then rows need not wait for one another between the steps.
 class RowPhase {
  public:
   // Whether a step with these accesses fits in. If so, it is part of the phase from now on.

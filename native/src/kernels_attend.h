@@ -22,7 +22,7 @@ struct Heads {
   size_t outStride;
 };
 
-// Scores of 16 / Q keys at a time for Q queries.
+// Up to 16 scores at a time: of K keys for Q queries.
 template <int Q>
 void scoreKeys(const Heads& h) {
   constexpr int K = kLanes / Q;
@@ -30,19 +30,15 @@ void scoreKeys(const Heads& h) {
     const int32_t valid = h.count - first < K ? h.count - first : K;
     const float* keys[K];
     for (int j = 0; j < K; j++) keys[j] = h.keys[first + (j < valid ? j : valid - 1)];
-    Lanes sums[Q * K];
-    PACELINE_UNROLL
-    for (int s = 0; s < Q * K; s++) sums[s] = broadcast(0);
+    Lanes sums[kLanes];
+    repeat<kLanes>([&](auto s) PACELINE_LAMBDA { sums[s] = broadcast(0); });
     inLanes(h.headDim, [&](int32_t i, int32_t width) {
       Lanes queries[Q];
-      PACELINE_UNROLL
-      for (int q = 0; q < Q; q++) queries[q] = loadUpTo(h.q + q * h.queryStride + i, width);
-      PACELINE_UNROLL
-      for (int j = 0; j < K; j++) {
+      repeat<Q>([&](auto q) PACELINE_LAMBDA { queries[q] = loadUpTo(h.q + q * h.queryStride + i, width); });
+      repeat<K>([&](auto j) PACELINE_LAMBDA {
         const Lanes key = loadUpTo(keys[j] + i, width);
-        PACELINE_UNROLL
-        for (int q = 0; q < Q; q++) sums[q * K + j] = fma(queries[q], key, sums[q * K + j]);
-      }
+        repeat<Q>([&](auto q) PACELINE_LAMBDA { sums[q * K + j] = fma(queries[q], key, sums[q * K + j]); });
+      });
     });
     float scores[kLanes];
     store(scores, mul(sumEach(sums), broadcast(h.scale)));
@@ -56,30 +52,23 @@ void scoreKeys(const Heads& h) {
 template <int Q, int C>
 void sumValues(const Heads& h, int32_t begin, int32_t width) {
   Lanes sums[Q][C];
-  PACELINE_UNROLL
-  for (int q = 0; q < Q; q++) {
-    PACELINE_UNROLL
-    for (int c = 0; c < C; c++) sums[q][c] = broadcast(0);
-  }
+  repeat<Q>([&](auto q) PACELINE_LAMBDA {
+    repeat<C>([&](auto c) PACELINE_LAMBDA { sums[q][c] = broadcast(0); });
+  });
   for (int32_t j = 0; j < h.count; j++) {
     const float* value = h.values[j] + begin;
     Lanes parts[C];
-    PACELINE_UNROLL
-    for (int c = 0; c < C; c++) parts[c] = c < C - 1 ? load(value + c * kLanes) : loadUpTo(value + c * kLanes, width);
-    PACELINE_UNROLL
-    for (int q = 0; q < Q; q++) {
+    repeat<C>([&](auto c) PACELINE_LAMBDA { parts[c] = c < C - 1 ? load(value + c * kLanes) : loadUpTo(value + c * kLanes, width); });
+    repeat<Q>([&](auto q) PACELINE_LAMBDA {
       const Lanes weight = broadcast(h.scores[size_t(q) * h.count + j]);
-      PACELINE_UNROLL
-      for (int c = 0; c < C; c++) sums[q][c] = fma(weight, parts[c], sums[q][c]);
-    }
+      repeat<C>([&](auto c) PACELINE_LAMBDA { sums[q][c] = fma(weight, parts[c], sums[q][c]); });
+    });
   }
-  PACELINE_UNROLL
-  for (int q = 0; q < Q; q++) {
+  repeat<Q>([&](auto q) PACELINE_LAMBDA {
     const Lanes all = broadcast(h.sums[q]);
     float* out = h.out + q * h.outStride + begin;
-    PACELINE_UNROLL
-    for (int c = 0; c < C; c++) storeUpTo(out + c * kLanes, div(sums[q][c], all), c < C - 1 ? kLanes : width);
-  }
+    repeat<C>([&](auto c) PACELINE_LAMBDA { storeUpTo(out + c * kLanes, div(sums[q][c], all), c < C - 1 ? kLanes : width); });
+  });
 }
 
 template <int Q>
@@ -89,7 +78,7 @@ void attendQueries(const Heads& h) {
     float* scores = h.scores + size_t(q) * h.count;
     h.sums[q] = exponentials(scores, h.count, maximum(scores, h.count), scores);
   }
-  constexpr int C = kValueLanes / Q < 8 ? kValueLanes / Q : 8;
+  constexpr int kFitting = kValueLanes / Q, C = kFitting >= 8 ? 8 : kFitting >= 4 ? 4 : kFitting >= 2 ? 2 : 1;
   int32_t begin = 0;
   for (; begin + C * kLanes <= h.headDim; begin += C * kLanes) sumValues<Q, C>(h, begin, kLanes);
   while (begin < h.headDim) {
@@ -114,7 +103,10 @@ void attend(const float* q, size_t queryStride, int32_t queries, const float* co
     if (left >= 4) {
       attendQueries<4>(heads);
       first += 4;
-    } else if (left >= 2) {
+    } else if (left == 3) {
+      attendQueries<3>(heads);
+      first += 3;
+    } else if (left == 2) {
       attendQueries<2>(heads);
       first += 2;
     } else {

@@ -127,6 +127,20 @@ namespace {
 
 inline __m256i loadBytes(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
 
+// sum += what. GCC would put off additions until it runs out of registers for what is to be added.
+PACELINE_INLINE void addWords(__m256i& sum, __m256i what) {
+  sum = _mm256_add_epi16(sum, what);
+#if defined(__GNUC__)
+  asm("" : "+x"(sum));  // no instruction
+#endif
+}
+PACELINE_INLINE void addInts(__m256i& sum, __m256i what) {
+  sum = _mm256_add_epi32(sum, what);
+#if defined(__GNUC__)
+  asm("" : "+x"(sum));
+#endif
+}
+
 // Four inputs in every lane.
 inline __m256i inputsAt(const int8_t* q) {
   int32_t four;
@@ -140,87 +154,75 @@ template <int R, int P>
 void tileInt8(Tile tile) {
   const __m256i ones = _mm256_set1_epi16(1);
   Ints sums[R];
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) sums[r] = broadcastInts(0);
+  repeat<R>([&](auto r) PACELINE_LAMBDA { sums[r] = broadcastInts(0); });
   const auto product = [&](__m256i magnitude, __m256i w, __m256i inputs) {
     return _mm256_madd_epi16(_mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(inputs, w)), ones);
   };
   const uint8_t* w = partWeights(tile, WeightType::kInt8);
   const int8_t* q = partInputs(tile);
   for (int32_t i = tile.begin; i < tile.end; i += kInt8Step, w += 4 * kLine, q += kInt8Step) {
-    tile.ahead.step<1>(4);
-    PACELINE_UNROLL
-    for (int j = 0; j < 4; j++) {
+    tile.ahead.step<1, 4>();
+    repeat<4>([&](auto j) PACELINE_LAMBDA {
       const __m256i low = loadBytes(w + j * kLine), high = loadBytes(w + j * kLine + 32);
       const __m256i lowMagnitude = _mm256_abs_epi8(low), highMagnitude = _mm256_abs_epi8(high);
-      PACELINE_UNROLL
-      for (int r = 0; r < R; r++) {
+      repeat<R>([&](auto r) PACELINE_LAMBDA {
         const __m256i inputs = inputsAt(q + r * tile.xStride + j * kInputs);
-        sums[r].low = _mm256_add_epi32(sums[r].low, product(lowMagnitude, low, inputs));
-        sums[r].high = _mm256_add_epi32(sums[r].high, product(highMagnitude, high, inputs));
-      }
-    }
+        addInts(sums[r].low, product(lowMagnitude, low, inputs));
+        addInts(sums[r].high, product(highMagnitude, high, inputs));
+      });
+    });
   }
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) leaveInt8(tile, r, 0, P, sums[r]);
+  repeat<R>([&](auto r) PACELINE_LAMBDA { leaveInt8(tile, r, 0, P, sums[r]); });
 }
 
-// Sums of 8 columns over a group. Two products of 0..15 x -127..127 come to at most 3810: eight such sums fit 16 bits.
+// Two products of 0..15 x -127..127 come to at most 3810: eight such sums, those of four lines, fit 16 bits.
 template <int R>
-PACELINE_INLINE void sumGroup(const Tile& tile, const uint8_t* w, const int8_t* q, __m256i (&sums)[R]) {
+PACELINE_INLINE void addFourLines(const Tile& tile, const uint8_t* w, const int8_t* q, Ints (&sums)[R]) {
   const __m256i mask = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
-  for (int32_t line = 0; line < kGroupLines; line += 4, w += 4 * kLine, q += 8 * kInputs) {
-    __m256i words[R];
-    PACELINE_UNROLL
-    for (int r = 0; r < R; r++) words[r] = _mm256_setzero_si256();
-    PACELINE_UNROLL
-    for (int j = 0; j < 4; j++) {
-      const __m256i both = loadBytes(w + j * kLine);
-      const __m256i low = _mm256_and_si256(both, mask), high = _mm256_and_si256(_mm256_srli_epi16(both, 4), mask);
-      PACELINE_UNROLL
-      for (int r = 0; r < R; r++) {
-        const int8_t* inputs = q + r * tile.xStride + 2 * j * kInputs;
-        words[r] = _mm256_add_epi16(words[r], _mm256_maddubs_epi16(low, inputsAt(inputs)));
-        words[r] = _mm256_add_epi16(words[r], _mm256_maddubs_epi16(high, inputsAt(inputs + kInputs)));
-      }
-    }
-    PACELINE_UNROLL
-    for (int r = 0; r < R; r++) sums[r] = _mm256_add_epi32(sums[r], _mm256_madd_epi16(words[r], ones));
-  }
+  Ints words[R];
+  repeat<R>([&](auto r) PACELINE_LAMBDA { words[r] = broadcastInts(0); });
+  repeat<8>([&](auto j) PACELINE_LAMBDA {  // low halves, then high halves of a line
+    __m256i left = loadBytes(w + j / 2 * kLine), right = loadBytes(w + j / 2 * kLine + 32);
+    if (j % 2) left = _mm256_srli_epi16(left, 4), right = _mm256_srli_epi16(right, 4);
+    left = _mm256_and_si256(left, mask);
+    right = _mm256_and_si256(right, mask);
+    repeat<R>([&](auto r) PACELINE_LAMBDA {
+      const __m256i inputs = inputsAt(q + r * tile.xStride + j * kInputs);
+      addWords(words[r].low, _mm256_maddubs_epi16(left, inputs));
+      addWords(words[r].high, _mm256_maddubs_epi16(right, inputs));
+    });
+  });
+  repeat<R>([&](auto r) PACELINE_LAMBDA {
+    addInts(sums[r].low, _mm256_madd_epi16(words[r].low, ones));
+    addInts(sums[r].high, _mm256_madd_epi16(words[r].high, ones));
+  });
 }
 
 template <int R, int P>
 void tileInt4(Tile tile) {
   Lanes totals[R];
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) totals[r] = resume(tile, r, 0, P, broadcast(0));
+  repeat<R>([&](auto r) PACELINE_LAMBDA { totals[r] = resume(tile, r, 0, P, broadcast(0)); });
   const uint8_t* scales = partScales(tile);
   const uint8_t* w = partWeights(tile, WeightType::kInt4);
   const int8_t* q = partInputs(tile);
-  for (int32_t g = tile.begin / kGroup, end = groupsOf(tile.end); g < end; g++) {
-    __m256i low[R], high[R];
-    PACELINE_UNROLL
-    for (int r = 0; r < R; r++) {
-      low[r] = high[r] = _mm256_set1_epi32(int4Excess(tile.row(r), g));
+  for (int32_t g = tile.begin / kGroup, end = groupsOf(tile.end); g < end; g++, scales += kGroupScaleBytes) {
+    Ints sums[R];
+    repeat<R>([&](auto r) PACELINE_LAMBDA { sums[r] = broadcastInts(int4Excess(tile.row(r), g)); });
+    for (int32_t line = 0; line < kGroupLines; line += 4, w += 4 * kLine, q += 8 * kInputs) {
+      tile.ahead.step<1, 4>();
+      addFourLines(tile, w, q, sums);
     }
-    tile.ahead.step<1>(kGroupLines);
-    sumGroup(tile, w, q, low);
-    sumGroup(tile, w + 32, q, high);
     const Lanes scale = loadHalves(scales);
-    PACELINE_UNROLL
-    for (int r = 0; r < R; r++) totals[r] = fma(floatsOf({low[r], high[r]}), scale, totals[r]);
-    scales += kGroupScaleBytes;
-    w += kGroupLines * kLine;
-    q += kGroup;
+    repeat<R>([&](auto r) PACELINE_LAMBDA { totals[r] = fma(floatsOf(sums[r]), scale, totals[r]); });
   }
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) leaveInt4(tile, r, 0, P, totals[r]);
+  repeat<R>([&](auto r) PACELINE_LAMBDA { leaveInt4(tile, r, 0, P, totals[r]); });
 }
 
 constexpr TileTable<1, 6> kF32Tiles = {
     {{tileF32<1, 1>, tileF32<2, 1>, tileF32<3, 1>, tileF32<4, 1>, tileF32<5, 1>, tileF32<6, 1>}}};
 constexpr TileTable<1, 4> kInt8Tiles = {{{tileInt8<1, 1>, tileInt8<2, 1>, tileInt8<3, 1>, tileInt8<4, 1>}}};
-constexpr TileTable<1, 4> kInt4Tiles = {{{tileInt4<1, 1>, tileInt4<2, 1>, tileInt4<3, 1>, tileInt4<4, 1>}}};
+constexpr TileTable<1, 6> kInt4Tiles = {
+    {{tileInt4<1, 1>, tileInt4<2, 1>, tileInt4<3, 1>, tileInt4<4, 1>, tileInt4<5, 1>, tileInt4<6, 1>}}};
 
 constexpr int kInt8Bias = 0;
 

@@ -102,117 +102,92 @@ PACELINE_INLINE void dot(Ints& sum, Ints weights, Ints inputs) {
 #endif
 }
 
+// sums[row][panel][chain] += the products of one register of weights per panel and the inputs at `q` of every row.
+template <int R, int P, int S>
+PACELINE_INLINE void dotRows(Ints (&sums)[R][P][S], int chain, const Ints (&weights)[P], const int8_t* q, size_t stride) {
+  repeat<R>([&](auto r) PACELINE_LAMBDA {
+    const Ints inputs = inputsAt(q + r * stride);
+    repeat<P>([&](auto p) PACELINE_LAMBDA { dot(sums[r][p][chain], weights[p], inputs); });
+  });
+}
+
 template <int R, int P>
 void tileInt8(Tile tile) {
-  constexpr int S = R * P <= 6 ? 2 : 1;  // chains per sum: enough to hide the latency of an instruction
+  constexpr int S = R * P <= 8 ? 2 : 1;  // chains per sum: enough to hide the latency of an instruction
   Ints sums[R][P][S];
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) {
-    PACELINE_UNROLL
-    for (int p = 0; p < P; p++) {
+  repeat<R>([&](auto r) PACELINE_LAMBDA {
+    repeat<P>([&](auto p) PACELINE_LAMBDA {
       sums[r][p][0] = bitsOf(resume(tile, r, p, P, asLanes(broadcastInts(int8Excess(tile.row(r))))));
       if (S == 2) sums[r][p][S - 1] = broadcastInts(0);
-    }
-  }
+    });
+  });
   const uint8_t* w = partWeights(tile, WeightType::kInt8);
   const int8_t* q = partInputs(tile);
   for (int32_t i = tile.begin; i < tile.end; i += kInt8Step, w += 4 * kLine, q += kInt8Step) {
-    tile.ahead.step<P>(4);
-    PACELINE_UNROLL
-    for (int j = 0; j < 4; j++) {
+    tile.ahead.step<P, 4>();
+    repeat<4>([&](auto j) PACELINE_LAMBDA {
       Ints weights[P];
-      PACELINE_UNROLL
-      for (int p = 0; p < P; p++) weights[p] = _mm512_loadu_si512(w + p * tile.panelBytes + j * kLine);
-      PACELINE_UNROLL
-      for (int r = 0; r < R; r++) {
-        const Ints inputs = inputsAt(q + r * tile.xStride + j * kInputs);
-        PACELINE_UNROLL
-        for (int p = 0; p < P; p++) dot(sums[r][p][j % S], weights[p], inputs);
-      }
-    }
+      repeat<P>([&](auto p) PACELINE_LAMBDA { weights[p] = _mm512_loadu_si512(w + p * tile.panelBytes + j * kLine); });
+      dotRows(sums, j % S, weights, q + j * kInputs, tile.xStride);
+    });
   }
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) {
-    PACELINE_UNROLL
-    for (int p = 0; p < P; p++) {
+  repeat<R>([&](auto r) PACELINE_LAMBDA {
+    repeat<P>([&](auto p) PACELINE_LAMBDA {
       leaveInt8(tile, r, p, P, S == 2 ? addInts(sums[r][p][0], sums[r][p][S - 1]) : sums[r][p][0]);
-    }
-  }
+    });
+  });
 }
 
 template <int R, int P>
 void tileInt4(Tile tile) {
   constexpr int S = R * P <= 4 ? 2 : 1;
   const Ints low = _mm512_set1_epi8(15);
-  Lanes totals[R][P];
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) {
-    PACELINE_UNROLL
-    for (int p = 0; p < P; p++) totals[r][p] = resume(tile, r, p, P, broadcast(0));
-  }
+  // Totals stay in memory, touched once a group: the registers are needed for the sums of the group.
+  if (tile.first()) repeat<R * P>([&](auto i) PACELINE_LAMBDA { store(tile.state + i * kPanel, broadcast(0)); });
   const uint8_t* scales = partScales(tile);
   const uint8_t* w = partWeights(tile, WeightType::kInt4);
   const int8_t* q = partInputs(tile);
   for (int32_t g = tile.begin / kGroup, end = groupsOf(tile.end); g < end; g++, scales += kGroupScaleBytes) {
     Ints sums[R][P][S];
-    PACELINE_UNROLL
-    for (int r = 0; r < R; r++) {
-      PACELINE_UNROLL
-      for (int p = 0; p < P; p++) {
+    repeat<R>([&](auto r) PACELINE_LAMBDA {
+      repeat<P>([&](auto p) PACELINE_LAMBDA {
         sums[r][p][0] = broadcastInts(int4Excess(tile.row(r), g));
         if (S == 2) sums[r][p][S - 1] = broadcastInts(0);
-      }
-    }
+      });
+    });
     for (int32_t line = 0; line < kGroupLines; line += 2, w += 2 * kLine, q += 4 * kInputs) {
-      tile.ahead.step<P>(2);
-      PACELINE_UNROLL
-      for (int j = 0; j < 2; j++) {
+      tile.ahead.step<P, 2>();
+      repeat<2>([&](auto j) PACELINE_LAMBDA {
         Ints lows[P], highs[P];
-        PACELINE_UNROLL
-        for (int p = 0; p < P; p++) {
+        repeat<P>([&](auto p) PACELINE_LAMBDA {
           const Ints both = _mm512_loadu_si512(w + p * tile.panelBytes + j * kLine);
           lows[p] = andInts(both, low);
           highs[p] = andInts(_mm512_srli_epi16(both, 4), low);
-        }
-        PACELINE_UNROLL
-        for (int r = 0; r < R; r++) {
-          const Ints inputs = inputsAt(q + r * tile.xStride + 2 * j * kInputs);
-          PACELINE_UNROLL
-          for (int p = 0; p < P; p++) dot(sums[r][p][0], lows[p], inputs);
-        }
-        PACELINE_UNROLL
-        for (int r = 0; r < R; r++) {
-          const Ints inputs = inputsAt(q + r * tile.xStride + (2 * j + 1) * kInputs);
-          PACELINE_UNROLL
-          for (int p = 0; p < P; p++) dot(sums[r][p][S - 1], highs[p], inputs);
-        }
-      }
+        });
+        dotRows(sums, 0, lows, q + 2 * j * kInputs, tile.xStride);
+        dotRows(sums, S - 1, highs, q + (2 * j + 1) * kInputs, tile.xStride);
+      });
     }
-    PACELINE_UNROLL
-    for (int p = 0; p < P; p++) {
+    repeat<P>([&](auto p) PACELINE_LAMBDA {
       const Lanes scale = loadHalves(scales + p * tile.panelBytes);
-      PACELINE_UNROLL
-      for (int r = 0; r < R; r++) {
+      repeat<R>([&](auto r) PACELINE_LAMBDA {
         const Ints sum = S == 2 ? addInts(sums[r][p][0], sums[r][p][S - 1]) : sums[r][p][0];
-        totals[r][p] = fma(floatsOf(sum), scale, totals[r][p]);
-      }
-    }
+        float* total = tile.stateOf(r, p, P);
+        store(total, fma(floatsOf(sum), scale, load(total)));
+      });
+    });
   }
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) {
-    PACELINE_UNROLL
-    for (int p = 0; p < P; p++) leaveInt4(tile, r, p, P, totals[r][p]);
-  }
+  if (!tile.last()) return;
+  repeat<R>([&](auto r) PACELINE_LAMBDA {
+    repeat<P>([&](auto p) PACELINE_LAMBDA { leaveInt4(tile, r, p, P, load(tile.stateOf(r, p, P))); });
+  });
 }
 
-#define ROWS(TILE, P)                                                                                        \
-  {                                                                                                          \
-    TILE<1, P>, TILE<2, P>, TILE<3, P>, TILE<4, P>, TILE<5, P>, TILE<6, P>, TILE<7, P>, TILE<8, P>, TILE<9, P>, \
-        TILE<10, P>, TILE<11, P>, TILE<12, P>                                                                \
-  }
-constexpr TileTable<2, 12> kF32Tiles = {{ROWS(tileF32, 1), ROWS(tileF32, 2)}};
-constexpr TileTable<2, 12> kInt8Tiles = {{ROWS(tileInt8, 1), ROWS(tileInt8, 2)}};
-constexpr TileTable<2, 12> kInt4Tiles = {{ROWS(tileInt4, 1), ROWS(tileInt4, 2)}};
+#define ROWS(TILE, P) \
+  { TILE<1, P>, TILE<2, P>, TILE<3, P>, TILE<4, P>, TILE<5, P>, TILE<6, P>, TILE<7, P>, TILE<8, P> }
+constexpr TileTable<2, 8> kF32Tiles = {{ROWS(tileF32, 1), ROWS(tileF32, 2)}};
+constexpr TileTable<2, 8> kInt8Tiles = {{ROWS(tileInt8, 1), ROWS(tileInt8, 2)}};
+constexpr TileTable<2, 8> kInt4Tiles = {{ROWS(tileInt4, 1), ROWS(tileInt4, 2)}};
 #undef ROWS
 
 constexpr int kInt8Bias = 128;  // the instruction takes weights without a sign

@@ -3,10 +3,12 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define PACELINE_INLINE inline __attribute__((always_inline))
+#define PACELINE_LAMBDA __attribute__((always_inline))
 #define PACELINE_PREFETCH(address) __builtin_prefetch(address, 0, 3)
 #else
 #include <intrin.h>
 #define PACELINE_INLINE __forceinline
+#define PACELINE_LAMBDA [[msvc::forceinline]]
 #if defined(_M_ARM64)
 #define PACELINE_PREFETCH(address) __prefetch(address)
 #else
@@ -14,11 +16,23 @@
 #endif
 #endif
 
-// Before loops of constant length over registers: an array of them that is indexed by a variable lives in memory.
-#if defined(__clang__)
-#define PACELINE_UNROLL _Pragma("unroll")
-#elif defined(__GNUC__)
-#define PACELINE_UNROLL _Pragma("GCC unroll 16")
-#else
-#define PACELINE_UNROLL
-#endif
+namespace paceline {
+namespace {
+
+template <int I>
+struct Index {
+  constexpr operator int() const { return I; }
+};
+
+// step(0), step(1), ... step(N - 1) with constant indices: what an array of registers is indexed with. Compilers keep such
+// arrays in memory where they unroll a loop too late, and where they inline a lambda too late: hence PACELINE_LAMBDA.
+template <int N, int I = 0, typename Step>
+PACELINE_INLINE void repeat(const Step& step) {
+  if constexpr (I < N) {
+    step(Index<I>());
+    repeat<N, I + 1>(step);
+  }
+}
+
+}  // namespace
+}  // namespace paceline

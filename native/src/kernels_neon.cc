@@ -144,31 +144,27 @@ namespace {
 // Sums of R rows: four columns per register. The inputs of a register of 16 are taken by fours: lane L.
 template <int R, int L>
 PACELINE_INLINE void dot(Ints (&sums)[R], int column, int8x16_t weights, const int8x16_t (&inputs)[R]) {
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) sums[r].at[column] = vdotq_laneq_s32(sums[r].at[column], weights, inputs[r], L);
+  repeat<R>([&](auto r) PACELINE_LAMBDA { sums[r].at[column] = vdotq_laneq_s32(sums[r].at[column], weights, inputs[r], L); });
 }
 
 template <int R>
 PACELINE_INLINE void loadInputs(const Tile& tile, const int8_t* q, int8x16_t (&inputs)[R]) {
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) inputs[r] = vld1q_s8(q + r * tile.xStride);
+  repeat<R>([&](auto r) PACELINE_LAMBDA { inputs[r] = vld1q_s8(q + r * tile.xStride); });
 }
 
 template <int R, int L>
 PACELINE_INLINE void dotLine(Ints (&sums)[R], const uint8_t* w, const int8x16_t (&inputs)[R]) {
-  PACELINE_UNROLL
-  for (int c = 0; c < 4; c++) dot<R, L>(sums, c, vld1q_s8(reinterpret_cast<const int8_t*>(w) + 16 * c), inputs);
+  repeat<4>([&](auto c) PACELINE_LAMBDA { dot<R, L>(sums, c, vld1q_s8(reinterpret_cast<const int8_t*>(w) + 16 * c), inputs); });
 }
 
 template <int R, int P>
 void tileInt8(Tile tile) {
   Ints sums[R];
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) sums[r] = bitsOf(resume(tile, r, 0, P, broadcast(0)));
+  repeat<R>([&](auto r) PACELINE_LAMBDA { sums[r] = bitsOf(resume(tile, r, 0, P, broadcast(0))); });
   const uint8_t* w = partWeights(tile, WeightType::kInt8);
   const int8_t* q = partInputs(tile);
   for (int32_t i = tile.begin; i < tile.end; i += kInt8Step, w += 4 * kLine, q += kInt8Step) {
-    tile.ahead.step<1>(4);
+    tile.ahead.step<1, 4>();
     int8x16_t inputs[R];
     loadInputs(tile, q, inputs);
     dotLine<R, 0>(sums, w, inputs);
@@ -176,46 +172,40 @@ void tileInt8(Tile tile) {
     dotLine<R, 2>(sums, w + 2 * kLine, inputs);
     dotLine<R, 3>(sums, w + 3 * kLine, inputs);
   }
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) leaveInt8(tile, r, 0, P, sums[r]);
+  repeat<R>([&](auto r) PACELINE_LAMBDA { leaveInt8(tile, r, 0, P, sums[r]); });
 }
 
 // Low halves meet the inputs of lane L, high halves those of the next.
 template <int R, int L>
 PACELINE_INLINE void dotHalves(Ints (&sums)[R], const uint8_t* w, const int8x16_t (&inputs)[R]) {
-  PACELINE_UNROLL
-  for (int c = 0; c < 4; c++) {
+  repeat<4>([&](auto c) PACELINE_LAMBDA {
     const uint8x16_t both = vld1q_u8(w + 16 * c);
     dot<R, L>(sums, c, vreinterpretq_s8_u8(vandq_u8(both, vdupq_n_u8(15))), inputs);
     dot<R, L + 1>(sums, c, vreinterpretq_s8_u8(vshrq_n_u8(both, 4)), inputs);
-  }
+  });
 }
 
 template <int R, int P>
 void tileInt4(Tile tile) {
   Lanes totals[R];
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) totals[r] = resume(tile, r, 0, P, broadcast(0));
+  repeat<R>([&](auto r) PACELINE_LAMBDA { totals[r] = resume(tile, r, 0, P, broadcast(0)); });
   const uint8_t* scales = partScales(tile);
   const uint8_t* w = partWeights(tile, WeightType::kInt4);
   const int8_t* q = partInputs(tile);
   for (int32_t g = tile.begin / kGroup, end = groupsOf(tile.end); g < end; g++, scales += kGroupScaleBytes) {
     Ints sums[R];
-    PACELINE_UNROLL
-    for (int r = 0; r < R; r++) sums[r] = broadcastInts(int4Excess(tile.row(r), g));
+    repeat<R>([&](auto r) PACELINE_LAMBDA { sums[r] = broadcastInts(int4Excess(tile.row(r), g)); });
     for (int32_t line = 0; line < kGroupLines; line += 2, w += 2 * kLine, q += 4 * kInputs) {
-      tile.ahead.step<1>(2);
+      tile.ahead.step<1, 2>();
       int8x16_t inputs[R];
       loadInputs(tile, q, inputs);
       dotHalves<R, 0>(sums, w, inputs);
       dotHalves<R, 2>(sums, w + kLine, inputs);
     }
     const Lanes scale = loadHalves(scales);
-    PACELINE_UNROLL
-    for (int r = 0; r < R; r++) totals[r] = fma(floatsOf(sums[r]), scale, totals[r]);
+    repeat<R>([&](auto r) PACELINE_LAMBDA { totals[r] = fma(floatsOf(sums[r]), scale, totals[r]); });
   }
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) leaveInt4(tile, r, 0, P, totals[r]);
+  repeat<R>([&](auto r) PACELINE_LAMBDA { leaveInt4(tile, r, 0, P, totals[r]); });
 }
 
 constexpr TileTable<1, 6> kF32Tiles = {

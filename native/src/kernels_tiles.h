@@ -18,16 +18,14 @@ struct Ahead {
   size_t panelBytes;
   int32_t every, left;  // every so many steps
 
-  template <int P>
-  PACELINE_INLINE void step(int lines) {
+  template <int P, int kLines>
+  PACELINE_INLINE void step() {
     if (--left > 0) return;
     left = every;
-    PACELINE_UNROLL
-    for (int p = 0; p < P; p++) {
-      PACELINE_UNROLL
-      for (int i = 0; i < lines; i++) PACELINE_PREFETCH(at + p * panelBytes + i * kLine);
-    }
-    at += lines * kLine;
+    repeat<P>([&](auto p) PACELINE_LAMBDA {
+      repeat<kLines>([&](auto i) PACELINE_LAMBDA { PACELINE_PREFETCH(at + p * panelBytes + i * kLine); });
+    });
+    at += kLines * kLine;
   }
 };
 
@@ -93,38 +91,31 @@ inline const uint8_t* partScales(const Tile& tile) { return tile.panel + tile.be
 template <int R, int P>
 void tileF32(Tile tile) {
   Lanes sums[R][P];
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) {
-    PACELINE_UNROLL
-    for (int p = 0; p < P; p++) sums[r][p] = resume(tile, r, p, P, broadcast(0));
-  }
+  repeat<R>([&](auto r) PACELINE_LAMBDA {
+    repeat<P>([&](auto p) PACELINE_LAMBDA { sums[r][p] = resume(tile, r, p, P, broadcast(0)); });
+  });
   const uint8_t* x = tile.x + tile.begin * sizeof(float);
   const float* w = reinterpret_cast<const float*>(partWeights(tile, WeightType::kF32));
-  const auto input = [&](int32_t i) {
+  const auto input = [&](int32_t i) PACELINE_LAMBDA {
     Lanes weights[P];
-    PACELINE_UNROLL
-    for (int p = 0; p < P; p++) weights[p] = load(w + i * kPanel + p * (tile.panelBytes / sizeof(float)));
-    PACELINE_UNROLL
-    for (int r = 0; r < R; r++) {
+    repeat<P>([&](auto p) PACELINE_LAMBDA { weights[p] = load(w + i * kPanel + p * (tile.panelBytes / sizeof(float))); });
+    repeat<R>([&](auto r) PACELINE_LAMBDA {
       const Lanes v = broadcast(reinterpret_cast<const float*>(x + r * tile.xStride)[i]);
-      PACELINE_UNROLL
-      for (int p = 0; p < P; p++) sums[r][p] = fma(v, weights[p], sums[r][p]);
-    }
+      repeat<P>([&](auto p) PACELINE_LAMBDA { sums[r][p] = fma(v, weights[p], sums[r][p]); });
+    });
   };
   int32_t left = tile.end - tile.begin;
   for (; left >= 4; left -= 4, w += 4 * kPanel, x += 4 * sizeof(float)) {
-    tile.ahead.step<P>(4);
+    tile.ahead.step<P, 4>();
     input(0);
     input(1);
     input(2);
     input(3);
   }
   for (; left > 0; left--, w += kPanel, x += sizeof(float)) input(0);
-  PACELINE_UNROLL
-  for (int r = 0; r < R; r++) {
-    PACELINE_UNROLL
-    for (int p = 0; p < P; p++) leaveF32(tile, r, p, P, sums[r][p]);
-  }
+  repeat<R>([&](auto r) PACELINE_LAMBDA {
+    repeat<P>([&](auto p) PACELINE_LAMBDA { leaveF32(tile, r, p, P, sums[r][p]); });
+  });
 }
 
 // tiles[panels - 1][rows - 1]

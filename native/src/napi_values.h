@@ -1,5 +1,5 @@
-// JavaScript values in and out, over the plain C interface of Node-API: no dependency, and one compiled addon serves all
-// versions of Node. What goes wrong is a C++ exception until it reaches `callback`.
+// JavaScript values in and out, over the plain C interface of Node-API: no dependency, and one compiled addon serves
+// all versions of Node. What goes wrong is a C++ exception until it reaches `callback`.
 #pragma once
 #include <node_api.h>
 
@@ -99,7 +99,8 @@ inline std::string toString(napi_env env, napi_value value, const char* name) {
 
 inline napi_value property(napi_env env, napi_value object, const char* name) {
   const napi_valuetype type = typeOf(env, object);
-  if (type != napi_object && type != napi_function) throw argumentError(std::string(name) + ": expected an object around");
+  if (type != napi_object && type != napi_function)
+    throw argumentError(std::string(name) + ": expected an object around");
   napi_value value;
   check(env, napi_get_named_property(env, object, name, &value));
   return value;
@@ -177,7 +178,8 @@ napi_value makeTypedArray(napi_env env, size_t length, void** data) {
   check(env, napi_create_double(env, static_cast<double>(length), &count));
   check(env, napi_new_instance(env, property(env, global, Expected::name), 1, &count, &array));
   const Bytes bytes = bytesOf(env, array, Expected::name);
-  if (bytes.type != Expected::type || bytes.length != length) throw argumentError("globalThis holds another Float32Array");
+  if (bytes.type != Expected::type || bytes.length != length)
+    throw argumentError(std::string("globalThis holds another ") + Expected::name);
   *data = const_cast<void*>(bytes.data);
   return array;
 }

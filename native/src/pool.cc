@@ -140,8 +140,8 @@ void Pool::takePart(uint64_t open, int thread) noexcept {
   if (done_.fetch_add(done, std::memory_order_acq_rel) + done == (open & 0xffff)) close(serial);
 }
 
-// Claims the next chunk of a share. Once a phase is over, its chunks have all been claimed, and no share says otherwise:
-// so a claim that succeeds is one of a phase that is still open.
+// Claims the next chunk of a share. Once a phase is over its chunks have all been claimed, and no share says otherwise:
+// a claim that succeeds is one of a phase that is still open.
 bool Pool::claim(uint64_t open, int owner, int* chunk) noexcept {
   const uint64_t serial = open >> 16, chunks = open & 0xffff;
   const uint64_t begin = (chunks * owner + threads_ - 1) / threads_;

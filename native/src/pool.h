@@ -33,10 +33,11 @@ class Pool {
   // (1 to kMaxChunks). What one phase writes, the next ones see. One caller at a time; nothing in `job` may throw.
   template <typename Job>
   void run(Job& job) {
-    runErased({&job, job.phases(), [](void* erased, int phase) noexcept { return static_cast<Job*>(erased)->chunks(phase); },
-               [](void* erased, int phase, int chunk, int thread) noexcept {
-                 static_cast<Job*>(erased)->execute(phase, chunk, thread);
-               }});
+    const auto chunks = [](void* erased, int phase) noexcept { return static_cast<Job*>(erased)->chunks(phase); };
+    const auto execute = [](void* erased, int phase, int chunk, int thread) noexcept {
+      static_cast<Job*>(erased)->execute(phase, chunk, thread);
+    };
+    runErased({&job, job.phases(), chunks, execute});
   }
 
  private:

@@ -181,7 +181,9 @@ void Program::linear(const Step& step, int chunk) {
   const int64_t chunks = pool_->threads() == 1 ? 1 : linearChunks(step);
   // Kernels take several panels at a time.
   const int64_t whole = panels / chunks >= 16 ? 4 : 1;
-  const auto bound = [&](int64_t i) { return static_cast<int32_t>(i == chunks ? panels : panels * i / chunks / whole * whole); };
+  const auto bound = [&](int64_t i) {
+    return static_cast<int32_t>(i == chunks ? panels : panels * i / chunks / whole * whole);
+  };
   const int32_t begin = bound(chunk), end = bound(chunk + 1);
   const bool quantised = step.weight.type != WeightType::kF32;
   const uint8_t* x = quantised ? quantised_ : reinterpret_cast<const uint8_t*>(at(step.in[0], 0));

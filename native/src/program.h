@@ -7,25 +7,26 @@
 //     arenaWidth: number          // floats per row of the whole arena, 1 .. 2^24
 //     ops:        Int32Array      // operations one after another: opcode, then its operands (fixed number per opcode)
 //     constants:  Float32Array    // operands named `const` are indices into it
-//     weights:    Weight[]        // operands named `weight` / `vector` are indices into it; all rows must be filled in
+//     weights:    Weight[]        // operands named `weight`, `vector` are indices into it; all rows must be filled in
 //     inputs:     Int32Array      // per input:  offset, stride, start, width, dtype               (5 numbers)
 //     outputs:    Int32Array      // per output: offset, stride, start, width, dtype, lastOp       (6 numbers)
 //     caches:     Int32Array      // per attention layer: kvHeads, headDim                         (2 numbers)
-//     tables:     { frequencies: Float64Array, scale: number, positions: number }[]   // positions: index of an i32 input of width 1
-//     isa?:       string          // an entry of availableIsas(), isa() unless given; that of all its weights
+//     tables:     { frequencies: Float64Array, scale: number, positions: number }[]
+//                                 // positions: index of an i32 input of width 1
+//     isa?:       string          // an entry of availableIsas(), isa() unless given; that of all its linear weights
 //   }
 //   dtype: 0 f32, 1 i32.
 //
-// Views. The arena is planned in floats per row. A *buffer* takes `stride` floats per row from `offset` on; in a run over
-// `rows` rows it starts at arena + offset * R (R: rows rounded up to a multiple of 16, so every buffer is 64-byte
+// Views. The arena is planned in floats per row. A *buffer* takes `stride` floats per row from `offset` on; in a run
+// over `rows` rows it starts at arena + offset * R (R: rows rounded up to a multiple of 16, so every buffer is 64-byte
 // aligned) and its rows lie `stride` floats apart. A *view* is three numbers: offset, stride, start: columns
 // start .. start + width - 1 of that buffer, where the width follows from the operation:
 //
 //     element [r, c] of a view = arena[offset * R + r * stride + start + c]
 //
-// Rules: offset >= 0, stride >= 1, offset + stride <= arenaWidth, start >= 0, start + width <= stride. Split and reshape
-// need no operation: they are other views of the same buffer. i32 values (positions, argmax, top-k indices) take the
-// same room as f32.
+// Rules: offset >= 0, stride >= 1, offset + stride <= arenaWidth, start >= 0, start + width <= stride. Split and
+// reshape need no operation: they are other views of the same buffer. i32 values (positions, argmax, top-k indices)
+// take the same room as f32.
 //
 //   opcode          operands (each `view` is 3 numbers)                                    numbers, opcode included
 //   0  LINEAR       view in [k], view out [n], weight, vector bias [n] or -1                                    9
@@ -40,21 +41,22 @@
 //   8  SOFTMAX      view in, view out [width], width                                                            8
 //   9  LOG_SOFTMAX  view in, view out [width], width                                                            8
 //
-// What an operation writes must not overlap what it reads, nor its own other output; SILU_MUL and ADD may write exactly a
-// view that they read. Two views overlap when they share columns of one buffer (same offset and stride), or when their
-// buffers [offset, offset + stride) of different geometry intersect. Inputs must not overlap one another. Each cache
-// is used by at most one ATTENTION. A bias is added to what LINEAR computed. TOPK: falling values, lower index first
-// among equals, NaN last. Rows of a quantised LINEAR are quantised once for neighbouring LINEARs over the same view.
-// Results are the same for any number of threads, and a row's do not depend on the other rows.
+// What an operation writes must not overlap what it reads, nor its own other output; SILU_MUL and ADD may write exactly
+// a view that they read. Two views overlap when they share columns of one buffer (same offset and stride), or when
+// their buffers [offset, offset + stride) of different geometry intersect. Inputs must not overlap one another. Each
+// cache is used by at most one ATTENTION. A bias is added to what LINEAR computed. TOPK: falling values, lower index
+// first among equals, NaN last. Rows of a quantised LINEAR are quantised once for neighbouring LINEARs over one view.
+// Results are the same for any number of threads, and a row's do not depend on the other rows. Rows begin at a cache
+// line where stride and start are multiples of 16: nothing asks for it, it is faster.
 //
 // lastOp of an output: number (from 0, counting operations) of the last operation it needs, -1 for none (an input).
 // A run stops after the largest lastOp of the outputs wanted, though not before the last ATTENTION. Outputs are copied
 // out at the end: no later operation may overwrite one (this is the planner's duty, it is not checked).
 //
 // program.run(rows, inputs, cache, parents, wanted) -> TypedArray[]
-//   rows 1 .. 4096. inputs: one Float32Array or Int32Array [rows, width] per input. cache: a Cache of this
-//   program's shape, and parents: Int32Array [rows] (-1 <= parents[i] < i), when `caches` is not empty; otherwise both null.
-//   wanted: numbers of the outputs to return (Int32Array or number[]); the result has one fresh array [rows, width] for each.
+//   rows: 1 .. 4096. inputs: one Float32Array or Int32Array [rows, width] per input. When `caches` is not empty, cache:
+//   a Cache for the same `caches`, and parents: Int32Array [rows], -1 <= parents[i] < i; otherwise both null. wanted:
+//   numbers of the outputs to return (Int32Array or number[]); the result has one fresh array [rows, width] for each.
 //
 // Everything is checked: a wrong program or run is an Error (`code` 'argument', 'context' or 'runtime'), never a crash.
 // ---------------------------------------------------------------------------------------------------------------------
@@ -100,7 +102,7 @@ class Program {
   // Throws Error when the description breaks a rule of the format.
   Program(std::shared_ptr<Pool> pool, ProgramDescription description);
 
-  // Throws Error, before anything is changed, for arguments that do not fit. After it `copyOutput` gives what was wanted.
+  // Throws Error, before anything is changed, for arguments that do not fit. Then `copyOutput` gives what was wanted.
   void run(int64_t rows, const std::vector<RunInput>& inputs, Cache* cache, const int32_t* parents, size_t parentCount,
            const std::vector<int64_t>& wanted);
 

@@ -47,8 +47,8 @@ struct Step {
   size_t quantisedStride;  // bytes between quantised rows
 };
 
-// Steps begin .. end - 1. Either all work row by row, and a chunk is some rows through all of them, or it is one LINEAR or
-// ATTENTION, divided in its own way. The first phase is by row; its chunks begin with the inputs and tables of their rows.
+// Steps begin .. end - 1. Either all work row by row, and a chunk is some rows through all of them, or it is one LINEAR
+// or ATTENTION, divided in its own way. The first phase is by row; its chunks begin with inputs and tables of their rows.
 struct Phase {
   size_t begin, end;
   bool byRow;

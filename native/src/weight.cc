@@ -64,7 +64,8 @@ void Weight::addInt8(const int8_t* values, size_t count, const float* scales, si
   // Kernels rely on the symmetric range.
   if (std::find(values, values + count, int8_t{-128}) != values + count)
     throw argumentError("an int8 weight lies between -127 and 127, got -128");
-  addRows(reinterpret_cast<const uint8_t*>(values), reinterpret_cast<const uint8_t*>(scales), static_cast<int32_t>(rows));
+  addRows(reinterpret_cast<const uint8_t*>(values), reinterpret_cast<const uint8_t*>(scales),
+          static_cast<int32_t>(rows));
 }
 
 void Weight::addInt4(const uint8_t* packed, size_t count, const uint16_t* scales, size_t scaleCount, int64_t rowStart,
@@ -122,7 +123,7 @@ void Weight::addRows(const uint8_t* values, const uint8_t* scales, int32_t rows)
   }
 }
 
-// Packs panel `panelOfRows` of these rows as the weight's panel `panel`: a panel's layout does not depend on its number.
+// Packs panel `panelOfRows` of these rows as the weight's panel `panel`: the layout does not depend on the number.
 void Weight::pack(const uint8_t* values, const uint8_t* scales, int32_t rows, int32_t panelOfRows, int32_t panel) {
   uint8_t* out = data_.data() + panel * panelBytes_;
   switch (type_) {

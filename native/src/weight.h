@@ -16,7 +16,8 @@ class Weight {
   // f32 and vector: `count` floats, whole rows [rows, k].
   void addF32(int64_t rowStart, const float* values, size_t count);
   // int8: values [rows, k], scales [rows].
-  void addInt8(const int8_t* values, size_t count, const float* scales, size_t scaleCount, int64_t rowStart, int64_t rows);
+  void addInt8(const int8_t* values, size_t count, const float* scales, size_t scaleCount, int64_t rowStart,
+               int64_t rows);
   // int4: packed [rows, groups, 64], scales [rows, groups].
   void addInt4(const uint8_t* packed, size_t count, const uint16_t* scales, size_t scaleCount, int64_t rowStart,
                int64_t rows);

@@ -102,7 +102,8 @@ int main() {
     Cache cache(specs, 100);
     CHECK_ERROR("argument", "no run since the last commit", commit(cache, {}));
     run(cache, {-1, 0, 0, -1}, 10);
-    for (const std::vector<int32_t>& path : {std::vector<int32_t>{1}, {0, 3}, {0, 1, 2}, {0, 0}, {-1}, {4}, {0, 1 << 30}})
+    const std::vector<std::vector<int32_t>> wrong = {{1}, {0, 3}, {0, 1, 2}, {0, 0}, {-1}, {4}, {0, 1 << 30}};
+    for (const std::vector<int32_t>& path : wrong)
       CHECK_ERROR("argument", "not a path of the last run", commit(cache, path));
     CHECK(cache.length() == 0);
     commit(cache, {0, 2});

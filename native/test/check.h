@@ -1,4 +1,4 @@
-// The little that tests need: named cases, checks that say where they failed, and a random number generator of their own.
+// The little that tests need: named cases, checks that say where they failed, random numbers.
 #pragma once
 #include <cstdint>
 #include <cstdio>

@@ -25,7 +25,8 @@ inline Writer decoder(const DecoderShape& s, uint64_t seed = 1) {
   const int32_t eps = w.constant(1e-5f), scale = w.constant(0.4f);
   const View normed = w.buffer(s.width), joined = w.buffer(q + 2 * kv), turned = w.buffer(q + kv), mixed = w.buffer(q);
   const View projected = w.buffer(s.width), gateUp = w.buffer(2 * s.mlp), activated = w.buffer(s.mlp);
-  const View keys = Writer::part(joined, q), values = Writer::part(joined, q + kv), turnedKeys = Writer::part(turned, q);
+  const View keys = Writer::part(joined, q), values = Writer::part(joined, q + kv);
+  const View turnedKeys = Writer::part(turned, q);
   for (int32_t window : s.windows) {
     w.op(Opcode::kRmsNorm, {x, normed, vector(s.width), s.width, 1, eps});
     w.op(Opcode::kLinear, {normed, joined, weight(q + 2 * kv, s.width), vector(q + 2 * kv)});

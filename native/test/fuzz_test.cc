@@ -14,7 +14,7 @@ int32_t oddNumber(Random& random, int32_t old) {
     case 0:
       return edges[random.below(static_cast<int>(std::size(edges)))];
     case 1:
-      return static_cast<int32_t>(old + static_cast<int64_t>(random.below(9)) - 4 > INT32_MAX ? 0 : static_cast<uint32_t>(old) + random.below(9) - 4);
+      return static_cast<int32_t>(static_cast<uint32_t>(old) + static_cast<uint32_t>(random.below(9)) - 4);
     case 2:
       return random.below(60);
     default:
@@ -124,7 +124,7 @@ int runs(Random& random, Program& program, const ProgramDescription& d) {
       if (cache) {
         std::vector<int32_t> path;
         for (int32_t row = random.below(rows); row >= 0; row = parents[row]) path.insert(path.begin(), row);
-        if (random.below(4) == 0 && !path.empty()) path[random.below(static_cast<int>(path.size()))] = oddNumber(random, 0);
+        if (random.below(4) == 0) path[random.below(static_cast<int>(path.size()))] = oddNumber(random, 0);
         cache->commit(path.data(), path.size());
       }
     } catch (const Error&) {
@@ -139,7 +139,8 @@ int main(int argc, char** argv) {
   const int count = argc > 1 ? std::atoi(argv[1]) : 100000;
   Random random(argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1);
   const std::vector<ProgramDescription> originals = seeds();
-  const std::shared_ptr<Pool> pools[] = {std::make_shared<Pool>(1), std::make_shared<Pool>(2), std::make_shared<Pool>(3)};
+  std::shared_ptr<Pool> pools[3];
+  for (int i = 0; i < 3; i++) pools[i] = std::make_shared<Pool>(i + 1);
   int loaded = 0, ran = 0;
   for (int i = 0; i < count; i++) {
     ProgramDescription d = originals[random.below(static_cast<int>(originals.size()))];

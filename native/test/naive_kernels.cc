@@ -14,8 +14,9 @@ using paceline::WeightType;
 // All weights are packed as floats [16, k]; int4 as (q - 8) * (scale bits / 1024).
 size_t panelBytes(WeightType, int32_t k) { return size_t{4} * kPanel * k; }
 
-void pack(int32_t n, int32_t k, int32_t panel, uint8_t* out, float (*at)(const void*, const void*, int64_t, int64_t, int32_t),
-          const void* values, const void* scales) {
+using ValueAt = float (*)(const void* values, const void* scales, int64_t row, int64_t i, int32_t k);
+
+void pack(int32_t n, int32_t k, int32_t panel, uint8_t* out, ValueAt at, const void* values, const void* scales) {
   float* to = reinterpret_cast<float*>(out);
   for (int32_t c = 0; c < kPanel; c++) {
     const int64_t row = int64_t{panel} * kPanel + c;
@@ -136,8 +137,9 @@ void attend(const float* q, size_t queryStride, int32_t queries, const float* co
 
 }  // namespace
 
-const paceline::Kernels naiveKernels = {"naive",  panelBytes, packF32, packInt8, packInt4, quantisedRowBytes, quantiseRow,
-                                        linear,   rmsNorm,    rope,    siluMul,  add,      attend,            argmax,
-                                        softmax,  logSoftmax};
+const paceline::Kernels naiveKernels = {
+    "naive", panelBytes, packF32, packInt8, packInt4, quantisedRowBytes, quantiseRow, linear,     rmsNorm,
+    rope,    siluMul,    add,     attend,   argmax,   softmax,           logSoftmax,
+};
 
 }  // namespace test

@@ -235,7 +235,8 @@ int main() {
     std::vector<float> rows;
     for (int i = 0; i < 5; i++) rows.insert(rows.end(), {1, 2, 0, 0, 0, 0, 1, 2});
     const std::vector<int32_t> at = {1, 1, 0, 1, 4};
-    program->run(5, {{DType::kF32, rows.data(), rows.size()}, {DType::kI32, at.data(), at.size()}}, nullptr, nullptr, 0, {0});
+    program->run(5, {{DType::kF32, rows.data(), rows.size()}, {DType::kI32, at.data(), at.size()}}, nullptr, nullptr, 0,
+                 {0});
     const std::vector<float> result = outputsOf(*program, {0})[0];
     for (size_t row = 0; row < 5; row++) {
       const std::vector<float> still = {10, 20, 0, 0, 0, 0, 10, 20}, turned = {0, -20, 10, 0, -10, 0, 0, -20};
@@ -248,7 +249,8 @@ int main() {
     for (int trial = 0; trial < 500; trial++) {
       const int width = 1 + random.below(60), k = 1 + random.below(width);
       std::vector<float> x;
-      for (int i = 0; i < width; i++) x.push_back(random.below(9) == 0 ? NAN : static_cast<float>(random.below(12)) - 5);
+      for (int i = 0; i < width; i++)
+        x.push_back(random.below(9) == 0 ? NAN : static_cast<float>(random.below(12)) - 5);
       std::vector<int32_t> order(width), indices(k);
       for (int i = 0; i < width; i++) order[i] = i;
       std::sort(order.begin(), order.end(), [&](int a, int b) { return ranksBefore(x[a], a, x[b], b); });
@@ -258,50 +260,6 @@ int main() {
       CHECK(indices == order);
       for (int i = 0; i < k; i++) CHECK(values[i] == x[order[i]] || (std::isnan(values[i]) && std::isnan(x[order[i]])));
     }
-  });
-
-  promise("a weight filled in any steps is the same weight", [] {
-    Random random(4);
-    for (const char* type : {"f32", "vector"}) {
-      const std::vector<float> values = randomFloats(random, 53 * 7);
-      Weight whole(type, 53, 7, &naiveKernels), parts(type, 53, 7, &naiveKernels);
-      whole.addF32(0, values.data(), values.size());
-      for (int row = 0, rows; row < 53; row += rows) {
-        rows = std::min(53 - row, random.below(40));
-        parts.addF32(row, values.data() + row * 7, rows * 7);
-      }
-      CHECK(whole.complete() && parts.complete() && whole.bytes() == parts.bytes());
-      CHECK(std::memcmp(whole.linear().data, parts.linear().data, whole.bytes()) == 0);
-    }
-    std::vector<int8_t> values(53 * 7);
-    std::vector<float> scales = randomFloats(random, 53);
-    for (int8_t& value : values) value = static_cast<int8_t>(random.below(255) - 127);
-    Weight whole("int8", 53, 7, &naiveKernels), parts("int8", 53, 7, &naiveKernels);
-    whole.addInt8(values.data(), values.size(), scales.data(), 53, 0, 53);
-    for (int row = 0; row < 53; row++) parts.addInt8(&values[row * 7], 7, &scales[row], 1, row, 1);
-    CHECK(std::memcmp(whole.linear().data, parts.linear().data, whole.bytes()) == 0);
-  });
-
-  promise("a weight refuses rows out of order, too many, or of another type", [] {
-    const float x[8] = {};
-    const int8_t low[2] = {-128, 0};
-    const uint8_t packed[64] = {};
-    const uint16_t half[1] = {};
-    Weight weight("f32", 4, 2, &naiveKernels), int8("int8", 1, 2, &naiveKernels), int4("int4", 1, 2, &naiveKernels);
-    CHECK_ERROR("argument", "expected row 0, got 1", weight.addF32(1, x, 2));
-    CHECK_ERROR("argument", "no whole rows", weight.addF32(0, x, 3));
-    weight.addF32(0, x, 2);
-    CHECK_ERROR("argument", "4 rows after 1 of 4", weight.addF32(1, x, 8));
-    CHECK_ERROR("argument", "does not fit the type", weight.addInt8(low, 2, x, 1, 1, 1));
-    CHECK_ERROR("argument", "does not fit the type", int8.addF32(0, x, 2));
-    CHECK_ERROR("argument", "2 values and 2 scales for 1 rows", int8.addInt8(low, 2, x, 2, 0, 1));
-    CHECK_ERROR("argument", "-1 rows", int8.addInt8(low, 2, x, 2, 0, -1));
-    CHECK_ERROR("argument", "got -128", int8.addInt8(low, 2, x, 1, 0, 1));
-    CHECK_ERROR("argument", "63 bytes", int4.addInt4(packed, 63, half, 1, 0, 1));
-    CHECK_ERROR("argument", "0 scales", int4.addInt4(packed, 64, half, 0, 0, 1));
-    CHECK_ERROR("argument", "a weight is f32, int8", Weight("f16", 1, 1, &naiveKernels));
-    CHECK_ERROR("argument", "[0, 1]", Weight("f32", 0, 1, &naiveKernels));
-    CHECK_ERROR("argument", "cannot be", Weight("f32", int64_t{1} << 26, int64_t{1} << 26, &naiveKernels));
   });
 
   promise("a program that breaks a rule is refused in words", [] {
@@ -337,14 +295,26 @@ int main() {
     refuse("RMSNORM: groups 0", [](Writer& w) { w.d.ops[9] = 0; });
     refuse("of width 8589934588", [](Writer& w) { w.d.ops[9] = INT32_MAX; });
     refuse("RMSNORM: constant -1", [](Writer& w) { w.d.ops[10] = -1; });
-    refuse("LINEAR: rows are missing in weight 1", [](Writer& w) { w.op(Opcode::kLinear, {View{0, 4, 0}, View{4, 4, 0}, 1, -1}); });
-    refuse("LINEAR: expected no vector, weight 0", [](Writer& w) { w.op(Opcode::kLinear, {View{0, 4, 0}, View{4, 4, 0}, 0, -1}); });
-    refuse("LINEAR: expected 8 values, weight 0", [](Writer& w) { w.op(Opcode::kLinear, {View{0, 4, 0}, View{8, 8, 0}, 2, 0}); });
+    refuse("LINEAR: rows are missing in weight 1", [](Writer& w) {
+      w.op(Opcode::kLinear, {View{0, 4, 0}, View{4, 4, 0}, 1, -1});
+    });
+    refuse("LINEAR: expected no vector, weight 0", [](Writer& w) {
+      w.op(Opcode::kLinear, {View{0, 4, 0}, View{4, 4, 0}, 0, -1});
+    });
+    refuse("LINEAR: expected 8 values, weight 0", [](Writer& w) {
+      w.op(Opcode::kLinear, {View{0, 4, 0}, View{8, 8, 0}, 2, 0});
+    });
     refuse("LINEAR: bias -2", [](Writer& w) { w.op(Opcode::kLinear, {View{0, 4, 0}, View{8, 8, 0}, 2, -2}); });
-    refuse("LINEAR: writes what it reads", [](Writer& w) { w.op(Opcode::kLinear, {View{8, 8, 0}, View{8, 8, 0}, 2, -1}); });
+    refuse("LINEAR: writes what it reads", [](Writer& w) {
+      w.op(Opcode::kLinear, {View{8, 8, 0}, View{8, 8, 0}, 2, -1});
+    });
     refuse("TOPK: k 5", [](Writer& w) { w.op(Opcode::kTopK, {View{0, 4, 0}, View{4, 4, 0}, View{8, 8, 0}, 4, 5}); });
-    refuse("TOPK: its outputs overlap", [](Writer& w) { w.op(Opcode::kTopK, {View{0, 4, 0}, View{4, 4, 0}, View{4, 4, 1}, 4, 2}); });
-    refuse("ADD: writes what it reads", [](Writer& w) { w.op(Opcode::kAdd, {View{0, 4, 0}, View{0, 4, 2}, View{0, 4, 1}, 2}); });
+    refuse("TOPK: its outputs overlap", [](Writer& w) {
+      w.op(Opcode::kTopK, {View{0, 4, 0}, View{4, 4, 0}, View{4, 4, 1}, 4, 2});
+    });
+    refuse("ADD: writes what it reads", [](Writer& w) {
+      w.op(Opcode::kAdd, {View{0, 4, 0}, View{0, 4, 2}, View{0, 4, 1}, 2});
+    });
     refuse("ROPE: table 0", [](Writer& w) { w.op(Opcode::kRope, {View{0, 4, 0}, View{4, 4, 0}, 1, 4, 0}); });
     refuse("ATTENTION: 3 heads do not share evenly kvHeads 2", [](Writer& w) {
       w.op(Opcode::kAttention, {View{0, 4, 0}, View{0, 4, 0}, View{0, 4, 0}, View{4, 4, 0}, 0, 3, 2, 1, 0, -1});
@@ -380,8 +350,9 @@ int main() {
     const std::vector<float> x(5 * 16);
     const std::vector<int32_t> positions(5), parents = {-1, 0, 0, 2, 3};
     const auto run = [&](int64_t rows, size_t xs, Cache* with, std::vector<int32_t> over, std::vector<int64_t> wanted) {
-      program->run(rows, {{DType::kF32, x.data(), xs}, {DType::kI32, positions.data(), static_cast<size_t>(rows)}}, with,
-                   over.data(), over.size(), wanted);
+      const size_t count = static_cast<size_t>(rows);
+      program->run(rows, {{DType::kF32, x.data(), xs}, {DType::kI32, positions.data(), count}}, with, over.data(),
+                   over.size(), wanted);
     };
     run(2, 32, &cache, {-1, 0}, {0});
     CHECK_ERROR("argument", "1 to 4096 rows, got 0", run(0, 0, &cache, {}, {0}));
@@ -396,8 +367,8 @@ int main() {
     CHECK_ERROR("argument", "row 0 has parent -2", run(2, 32, &cache, {-2, 0}, {0}));
     CHECK_ERROR("context", "5 rows after 0 positions", run(5, 80, &cache, parents, {0}));
     CHECK_ERROR("argument", "expected 2 inputs, got 0", program->run(1, {}, &cache, parents.data(), 1, {}));
-    CHECK_ERROR("argument", "got 1 elements of i32", program->run(1, {{DType::kI32, x.data(), 1}, {DType::kI32, x.data(), 1}},
-                                                                   &cache, parents.data(), 1, {}));
+    const std::vector<RunInput> integers(2, {DType::kI32, positions.data(), 1});
+    CHECK_ERROR("argument", "got 1 elements of i32", program->run(1, integers, &cache, parents.data(), 1, {}));
     const int32_t path[] = {0, 1};
     cache.commit(path, 2);  // of the one run that was right
   });
