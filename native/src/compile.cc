@@ -315,6 +315,7 @@ class Compiler {
       phase_.admit(accesses);
     }
     code_.phases.back().end = at + 1;
+    for (const Columns& read : reads) code_.phases.back().width += read.width;
     code_.steps.push_back(step);
   }
 

@@ -73,11 +73,11 @@ void Pool::runErased(const Work& work) {
   if (work.phases == 0) return;
   work_ = work;
   first_ = (open_.load(std::memory_order_relaxed) >> 16) + 1;
-  uint64_t open = first_ << 16 | static_cast<uint64_t>(work.chunks(work.job, 0));
+  uint64_t open = advance(first_, 0);
   // Either this thread sees a parked worker, or that worker, before it sleeps, sees the job: both sides write first and
   // read then, in one total order.
   open_.store(open, std::memory_order_seq_cst);
-  if (parked_.load(std::memory_order_seq_cst) != 0) {
+  if ((open & 0xffff) != 0 && parked_.load(std::memory_order_seq_cst) != 0) {
     { std::lock_guard<std::mutex> lock(mutex_); }
     wake_.notify_all();
   }
@@ -127,17 +127,22 @@ uint64_t Pool::awaitPhase(uint64_t seen) noexcept {
 }
 
 void Pool::takePart(uint64_t open, int thread) noexcept {
+  for (int i = 0; i < threads_; i++) {
+    if (takeShare(open, (thread + i) % threads_, thread)) return;
+  }
+}
+
+// Does what is left of a share. True if that was the end of the phase: then the next one is open.
+bool Pool::takeShare(uint64_t open, int owner, int thread) noexcept {
   const uint64_t serial = open >> 16;
   uint32_t done = 0;
-  for (int i = 0; i < threads_; i++) {
-    int chunk;
-    while (claim(open, (thread + i) % threads_, &chunk)) {
-      work_.execute(work_.job, static_cast<int>(serial - first_), chunk, thread);
-      done++;
-    }
-  }
-  if (done == 0) return;
-  if (done_.fetch_add(done, std::memory_order_acq_rel) + done == (open & 0xffff)) close(serial);
+  for (int chunk; claim(open, owner, &chunk); done++)
+    work_.execute(work_.job, static_cast<int>(serial - first_), chunk, thread);
+  if (done == 0 || done_.fetch_add(done, std::memory_order_acq_rel) + done != (open & 0xffff)) return false;
+  const uint64_t next = advance(serial + 1, thread);
+  done_.store(0, std::memory_order_relaxed);
+  open_.store(next, std::memory_order_release);
+  return true;
 }
 
 // Claims the next chunk of a share. Once a phase is over its chunks have all been claimed, and no share says otherwise:
@@ -158,12 +163,15 @@ bool Pool::claim(uint64_t open, int owner, int* chunk) noexcept {
   }
 }
 
-// All chunks are done: opens the next phase, or says that there is none.
-void Pool::close(uint64_t serial) noexcept {
-  const int next = static_cast<int>(serial + 1 - first_);
-  const uint64_t chunks = next < work_.phases ? static_cast<uint64_t>(work_.chunks(work_.job, next)) : 0;
-  done_.store(0, std::memory_order_relaxed);
-  open_.store((serial + 1) << 16 | chunks, std::memory_order_release);
+// Everything before phase `serial` is done: what to open next. A phase of one chunk is done here and now, by the thread
+// that got here first: handing it over would take longer than most of them do.
+uint64_t Pool::advance(uint64_t serial, int thread) noexcept {
+  for (;; serial++) {
+    const int phase = static_cast<int>(serial - first_);
+    const int chunks = phase < work_.phases ? work_.chunks(work_.job, phase) : 0;
+    if (chunks != 1) return serial << 16 | static_cast<uint64_t>(chunks);
+    work_.execute(work_.job, phase, 0, thread);
+  }
 }
 
 }  // namespace paceline

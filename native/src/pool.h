@@ -3,7 +3,8 @@
 // A job is a list of phases; a phase is a number of chunks that may run at once, and the next phase begins when all of
 // them are done. Threads claim chunks: first those of their own share, always the same ones, so that a processor finds
 // its part of the weights in its own cache; then what is left of the others' shares. Nobody waits for a thread that has
-// claimed nothing: on a busy machine a thread that has no processor costs its help, not the time until it gets one.
+// claimed nothing: on a busy machine a thread that has no processor costs its help, not the time until it gets one. A
+// phase of one chunk is never opened to the others: the thread that ends the phase before it goes on with it.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -55,8 +56,9 @@ class Pool {
   void work(int thread) noexcept;
   uint64_t awaitPhase(uint64_t seen) noexcept;
   void takePart(uint64_t open, int thread) noexcept;
+  bool takeShare(uint64_t open, int owner, int thread) noexcept;
   bool claim(uint64_t open, int owner, int* chunk) noexcept;
-  void close(uint64_t serial) noexcept;
+  uint64_t advance(uint64_t serial, int thread) noexcept;
   void join() noexcept;
 
   // Serial number of the newest phase << 16 | its chunks; no chunks: no job is running. Serial numbers are never used

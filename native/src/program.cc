@@ -10,6 +10,12 @@ namespace {
 
 constexpr size_t kMaxArenaBytes = sizeof(size_t) > 4 ? size_t{1} << 36 : size_t{1} << 30;
 
+// Handing work to another thread takes about a microsecond. What makes it worth while: floats of row by row work, and
+// bytes of weights times rows, for each thread; bytes of weights of a chunk where there is plenty.
+constexpr int64_t kChunkFloats = 4096;
+constexpr int64_t kSharedBytes = 16 << 10;
+constexpr int64_t kChunkBytes = 128 << 10;
+
 int32_t readInt(const float* at) {
   int32_t value;
   std::memcpy(&value, at, sizeof value);
@@ -111,7 +117,10 @@ float* Program::at(const View& view, int32_t row) const {
 
 int Program::chunks(const Phase& phase) const {
   if (pool_->threads() == 1) return 1;
-  if (phase.byRow) return std::min(rows_, 2 * pool_->threads());
+  if (phase.byRow) {
+    const int64_t worth = rows_ * phase.width / kChunkFloats;
+    return static_cast<int>(std::clamp<int64_t>(worth, 1, std::min(rows_, 2 * pool_->threads())));
+  }
   const Step& step = code_.steps[phase.begin];
   return step.opcode == Opcode::kAttention ? attention_.chunks(step.kvHeads) : linearChunks(step);
 }
@@ -169,11 +178,11 @@ void Program::fillTables(int32_t row, int32_t firstRow) {
 
 // Enough chunks for others to help a thread that falls behind, but none so small that starting it costs much.
 int Program::linearChunks(const Step& step) const {
-  constexpr size_t kChunkBytes = 128 << 10;
   const int64_t panels = (int64_t{step.weight.n} + kPanel - 1) / kPanel;
-  const int64_t worth = static_cast<int64_t>(panels * step.weight.panelBytes / kChunkBytes);
+  const int64_t bytes = panels * static_cast<int64_t>(step.weight.panelBytes);
   const int threads = pool_->threads();
-  return static_cast<int>(std::min<int64_t>(panels, std::clamp<int64_t>(worth, threads, 4 * threads)));
+  if (bytes * rows_ < threads * kSharedBytes) return 1;
+  return static_cast<int>(std::min<int64_t>(panels, std::clamp<int64_t>(bytes / kChunkBytes, threads, 4 * threads)));
 }
 
 void Program::linear(const Step& step, int chunk) {

@@ -52,6 +52,7 @@ struct Step {
 struct Phase {
   size_t begin, end;
   bool byRow;
+  int64_t width = 0;  // by row: floats of a row that its steps read, all together
 };
 
 struct Port {
