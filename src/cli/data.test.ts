@@ -29,8 +29,12 @@ interface Ended {
 
 /** Runs `paceline data`; `interrupt` sends Ctrl-C when it resolves. */
 function data(args: readonly string[], interrupt?: Promise<void>): Promise<Ended> {
+  return run(process.execPath, [main, 'data', ...args], interrupt)
+}
+
+function run(command: string, args: readonly string[], interrupt?: Promise<void>): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [main, 'data', ...args])
+    const child = spawn(command, args)
     const ended = { stdout: '', stderr: '' }
     for (const stream of ['stdout', 'stderr'] as const)
       child[stream].setEncoding('utf8').on('data', (text) => {
@@ -92,6 +96,24 @@ describe('paceline data', () => {
     expect(ended).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(/^paceline: .+\n$/) })
     expect(ended.stderr).toContain(message)
     expect((await readdir(folder)).sort()).toEqual(before)
+  })
+
+  // A limit on the size of files is the full disk that a test can have.
+  test.skipIf(process.platform === 'win32')('a disk that is full is said, and nothing is left behind', async () => {
+    const lines = Array.from({ length: 3000 }, (_, i) => `{"text":"note ${i}"}\n`)
+    await writeFile(at('large.jsonl'), lines.join(''))
+    const before = (await readdir(folder)).sort()
+    for (const kilobytes of [1, 32]) {
+      const command = `ulimit -f ${kilobytes}; exec "$0" "$@"`
+      const args = ['--input', at('large.jsonl'), '--out', at('full'), '--vocabulary', '300']
+      const ended = await run('bash', ['-c', command, process.execPath, main, 'data', ...args])
+      expect(ended).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/full.*cannot be written: EFBIG/),
+      })
+      expect((await readdir(folder)).sort()).toEqual(before)
+    }
   })
 
   test('Ctrl-C leaves nothing behind', async () => {
