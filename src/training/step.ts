@@ -1,0 +1,33 @@
+import type { Tensor } from '../tensor/index.ts'
+
+/** Which rows of a micro-batch see one another: `sequences` blocks of `length` rows. */
+export interface BatchLayout {
+  readonly sequences: number
+  readonly length: number
+  /** [sequences * length]: the row before row i on its path, within its block; -1 where a document starts. */
+  readonly parents: Int32Array
+}
+
+/** Sums over the rows of a micro-batch, not means: `loss / weight` is the mean. */
+export interface StepResult {
+  readonly loss: number
+  readonly weight: number
+  /** Further sums by name. */
+  readonly metrics: Readonly<Record<string, number>>
+}
+
+/** A loss graph made trainable. Everything by name; parameters are f32 tensors. */
+export interface TrainingStep {
+  /** Current values. */
+  readonly parameters: ReadonlyMap<string, Tensor>
+  /** Forward and backward of one micro-batch; its gradients are added to the accumulated ones. */
+  accumulate(inputs: Readonly<Record<string, Tensor>>, layout: BatchLayout): Promise<StepResult>
+  /** AdamW with accumulated gradients / accumulated weight, clipped by global norm; then they are zero. */
+  update(options: { readonly learningRate: number }): Promise<{ readonly gradientNorm: number }>
+  /** Loss without gradients. */
+  evaluate(inputs: Readonly<Record<string, Tensor>>, layout: BatchLayout): Promise<StepResult>
+  /** Everything a bit-identical resume needs: parameters, first and second moments, number of updates. */
+  state(): Map<string, Tensor>
+  restore(state: ReadonlyMap<string, Tensor>): void
+  dispose(): Promise<void>
+}
