@@ -13,12 +13,14 @@ export interface Progress extends CurvePoint {
   readonly best: { readonly update: number; readonly loss: number } | null
 }
 
-/** Who is told how a run goes. The trainer prints nothing. */
+/** Who is told how a run goes. The trainer prints nothing, and waits where it is given a promise. */
 export interface Reporter {
+  /** It is known where the run begins, nothing is trained yet. */
+  started?(updates: number): void | Promise<void>
   progress?(progress: Progress): void
   /** Between 0 and 1 while the validation data is evaluated, which may take a while. */
   evaluating?(share: number): void
-  saved?(folder: string): void
+  saved?(folder: string): void | Promise<void>
   /** A remark in one sentence: what was passed over, where a run goes on. */
   remark?(text: string): void
 }

@@ -61,7 +61,7 @@ export interface ToyStreamState {
   readonly random: number
 }
 
-/** Four points of the line y = 3 x, with noise, per batch. `spoil` changes the y of one batch, by number. */
+/** Four points of the line y = 3 x, with noise, per batch. `spoil` multiplies the y of some batches, by number. */
 export function toyStream(state?: unknown, spoil: Readonly<Record<number, number>> = {}): StepStream {
   let { batch, random } = (state as ToyStreamState | undefined) ?? { batch: 0, random: 12_345 }
   const draw = () => {
@@ -71,7 +71,7 @@ export function toyStream(state?: unknown, spoil: Readonly<Record<number, number
   return {
     next() {
       const x = Float32Array.from({ length: 4 }, draw)
-      const y = x.map((value) => 3 * value + 0.1 * draw() + (spoil[batch] ?? 0))
+      const y = x.map((value) => (3 * value + 0.1 * draw()) * (spoil[batch] ?? 1))
       batch++
       const layout = { sequences: 1, length: 4, parents: new Int32Array(4).fill(-1) }
       return { inputs: { x: tensor('f32', [4], x), y: tensor('f32', [4], y) }, layout, tokens: 4 }

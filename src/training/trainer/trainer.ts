@@ -74,6 +74,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const stream = options.data(stored?.trainer.data)
   let state = stored?.trainer ?? beginning(stream.state)
   let saved = stored === null ? -1 : state.updates
+  await reporter?.started?.(state.updates)
   await curve?.open(state.updates)
 
   const start = clock() - state.seconds
@@ -84,7 +85,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (saved !== state.updates) {
       await checkpoints.save(identity, state, step.state())
       saved = state.updates
-      reporter?.saved?.(checkpoints.newest!)
+      await reporter?.saved?.(checkpoints.newest!)
     }
   }
   /** True where the loss is the lowest so far. */

@@ -1,0 +1,3 @@
+export * from './runs/index.ts'
+export type { BatchLayout, StepResult, TrainingStep } from './step.ts'
+export * from './trainer/index.ts'

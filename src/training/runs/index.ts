@@ -1,0 +1,4 @@
+export { type Exported, type ExportOptions, exportRun } from './export.ts'
+export type { Objective } from './objective.ts'
+export { type RunFolder, type RunRecord, readRecord, runFolder } from './record.ts'
+export { drawCurve, type RunOptions, runTraining } from './run.ts'
