@@ -22,6 +22,8 @@ export interface TrainerState extends Spent {
   readonly watch: WatchState
   /** The lowest validation loss so far, and after which update. */
   readonly best: { readonly update: number; readonly loss: number } | null
+  /** The update after which the learning rate began to fall, where a run can be extended from; `null` before. */
+  readonly stable: number | null
   /** Of the newest evaluation. */
   readonly evaluated: { readonly update: number; readonly loss: number } | null
 }

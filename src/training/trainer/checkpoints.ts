@@ -7,7 +7,8 @@ import type { RunIdentity } from './identity.ts'
 import { disk, isDiskFull, type Storage, syncFolder } from './storage.ts'
 
 export interface CheckpointsOptions {
-  /** How many of the newest are kept, at least 1; the best one is kept besides. Two outlive a damaged newest one. */
+  /** How many of the newest are kept, at least 1; the best one, and the one from which a run
+   * can be extended, are kept besides. Two outlive a damaged newest one. */
   readonly keep?: number
   readonly storage?: Storage
 }
@@ -100,10 +101,10 @@ export class Checkpoints {
       .sort((a, b) => a - b)
   }
 
-  async #prune({ updates: current, best }: TrainerState): Promise<void> {
+  async #prune({ updates: current, best, stable }: TrainerState): Promise<void> {
     const updates = await this.updates()
     // Newer ones are from before a fall back: they would be taken for the continuation of this one.
-    const kept = new Set([...updates.filter((update) => update <= current).slice(-this.#keep), best?.update])
+    const kept = new Set([...updates.filter((update) => update <= current).slice(-this.#keep), best?.update, stable])
     for (const update of updates)
       if (!kept.has(update)) await rm(join(this.folder, nameOf(update)), { recursive: true, force: true })
     // What a killed process left behind.

@@ -15,6 +15,8 @@ export interface ScheduleOptions {
   readonly decayShare?: number
 }
 
+const defaultDecayShare = 0.2
+
 /**
  * The learning rate of an update: `updates` were made before it, and `share` (0 to 1) of the run's budget is spent. The
  * budget may be one of updates, tokens or time; a schedule only knows how much of it is gone.
@@ -28,7 +30,13 @@ export type Schedule = (updates: number, share: number) => number
  * Throws code `argument` for values out of range.
  */
 export function createSchedule(options: ScheduleOptions): Schedule {
-  const { schedule, learningRate, warmup, finalShare = schedule === 'cosine' ? 0.1 : 0, decayShare = 0.2 } = options
+  const {
+    schedule,
+    learningRate,
+    warmup,
+    finalShare = schedule === 'cosine' ? 0.1 : 0,
+    decayShare = defaultDecayShare,
+  } = options
   if (!scheduleNames.includes(schedule)) throw wrong('schedule', schedule, `one of ${scheduleNames.join(', ')}`)
   if (!(learningRate > 0 && learningRate < Infinity)) throw wrong('learningRate', learningRate, 'a number above 0')
   if (!(Number.isInteger(warmup) && warmup >= 0)) throw wrong('warmup', warmup, 'a number of updates, 0 or more')
@@ -48,6 +56,11 @@ export function createSchedule(options: ScheduleOptions): Schedule {
   // The first update already moves: its rate is one step up the ramp, not 0.
   const ramp = (updates: number) => Math.min(1, (updates + 1) / (warmup + 1))
   return (updates, share) => learningRate * ramp(updates) * shape(Math.min(1, Math.max(0, share)))
+}
+
+/** The share of the budget from which `warmup-stable-decay` falls; `null` for the others. */
+export function decayStart({ schedule, decayShare = defaultDecayShare }: ScheduleOptions): number | null {
+  return schedule === 'warmup-stable-decay' ? 1 - decayShare : null
 }
 
 /** True where the rate at every moment depends on how large the budget is, so that it cannot be changed on the way. */

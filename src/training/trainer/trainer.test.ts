@@ -171,14 +171,18 @@ describe('a run that is interrupted and resumed', () => {
     })
   })
 
-  test('may be given a larger budget before its rate decays, as if it had had it from the beginning', async () => {
+  test.for([
+    40, 48, 55, 60,
+  ])('after update %i may be given a larger budget, as if it had had it from the beginning', async (update) => {
     const schedule = { schedule: 'warmup-stable-decay', learningRate: 0.3, warmup: 5 } as const
     const whole = options('whole', { schedule, budget: { updates: 90 } })
     await train(whole)
-    await train(options('parts', { schedule, ...endAfter(40) }))
+    // From update 48 on, the rate of the shorter run falls.
+    await train(options('parts', { schedule, ...endAfter(update) }))
     const rest = options('parts', { schedule, budget: { updates: 90 }, resume: true })
     await train(rest)
     expect(bits(rest.step)).toEqual(bits(whole.step))
+    expect(remarks).toEqual(update > 48 ? [expect.stringContaining('from update 48')] : [])
   })
 })
 

@@ -1,7 +1,7 @@
 import { PacelineError } from '../../errors.ts'
 import type { TrainingStep } from '../step.ts'
 import { type Budget, shareSpent, validateBudget } from './budget.ts'
-import type { StoredCheckpoint, TrainerState } from './checkpoint-file.ts'
+import type { TrainerState } from './checkpoint-file.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { Curve, CurvePoint } from './curve.ts'
 import {
@@ -14,9 +14,10 @@ import {
   watchLoss,
 } from './divergence.ts'
 import { evaluate } from './evaluate.ts'
-import { type RunIdentity, requireSameRun } from './identity.ts'
+import type { RunIdentity } from './identity.ts'
 import { Pace, type Reporter } from './progress.ts'
-import { createSchedule, dependsOnBudget, type ScheduleOptions } from './schedule.ts'
+import { createSchedule, decayStart, dependsOnBudget, type ScheduleOptions } from './schedule.ts'
+import { findStart } from './start.ts'
 import type { StepInputs, StepStream } from './stream.ts'
 
 export interface TrainOptions {
@@ -67,9 +68,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (!(Number.isInteger(value) && value >= 1))
       throw new PacelineError('argument', `${name} is ${value}, expected an integer of at least 1.`)
   const schedule = createSchedule(options.schedule)
+  const fallsFrom = decayStart(options.schedule)
   const identity = identityOf(options)
 
-  const stored = await findStart(options, identity)
+  const stored = await findStart({ ...options, identity, resume: options.resume ?? false })
   if (stored !== null) step.restore(stored.step)
   const stream = options.data(stored?.trainer.data)
   let state = stored?.trainer ?? beginning(stream.state)
@@ -105,6 +107,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
   while (shareSpent(budget, state) < 1 && !signal?.aborted) {
     const began = clock()
+    if (state.stable === null && fallsFrom !== null && shareSpent(budget, state) >= fallsFrom) {
+      state = { ...state, stable: state.updates }
+      await save()
+    }
     const place: Place = { update: state.updates + 1, data: stream.state, checkpoint: checkpoints.newest }
     const { loss, tokens } = await accumulateBatches(step, stream, accumulate, place)
     const learningRate = schedule(state.updates, shareSpent(budget, state))
@@ -142,7 +148,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 }
 
 function beginning(data: unknown): TrainerState {
-  return { updates: 0, tokens: 0, seconds: 0, data, watch: freshWatch, best: null, evaluated: null }
+  return { updates: 0, tokens: 0, seconds: 0, data, watch: freshWatch, best: null, evaluated: null, stable: null }
 }
 
 /** The micro-batches of one update. Returns their mean loss. */
@@ -167,21 +173,4 @@ async function accumulateBatches(step: TrainingStep, stream: StepStream, count: 
 
 function identityOf({ identity, schedule, budget, accumulate = 1 }: TrainOptions): RunIdentity {
   return { ...identity, ...schedule, accumulate, ...(dependsOnBudget(schedule.schedule) ? { budget } : {}) }
-}
-
-async function findStart(
-  { checkpoints, resume = false, reporter }: TrainOptions,
-  identity: RunIdentity,
-): Promise<StoredCheckpoint | null> {
-  if (!resume) {
-    if ((await checkpoints.updates()).length > 0)
-      throw new PacelineError(
-        'argument',
-        `${checkpoints.folder}: there are checkpoints already. Resume that run (--resume), or train into another folder.`,
-      )
-    return null
-  }
-  const stored = await checkpoints.load((problem) => reporter?.remark?.(problem))
-  if (stored !== null) requireSameRun(stored.identity, identity, stored.folder)
-  return stored
 }
