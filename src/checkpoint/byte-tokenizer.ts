@@ -62,7 +62,7 @@ export function byteTokenizerConfig(chatTemplate?: string): Record<string, unkno
 }
 
 /** Byte-level vocabularies write a byte as a visible character: itself if it is one, else the next from U+0100 (GPT-2). */
-function byteCharacters(): string[] {
+export function byteCharacters(): string[] {
   let next = 0x100
   return Array.from({ length: 256 }, (_, byte) => {
     const visible = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae

@@ -43,7 +43,17 @@ async function readSpec(folder: string): Promise<ModelSpec> {
   return generation === undefined ? spec : applyGenerationConfig(spec, generation)
 }
 
-async function readTextCodec(folder: string, vocabSize: number): Promise<TextCodec> {
+/**
+ * Opens the text codec alone, of a folder that need not hold a model: tokenizer.json and, where present,
+ * tokenizer_config.json and chat_template.jinja or .json. Throws code `file` or `format`.
+ */
+export async function openTextCodec(folder: string): Promise<TextCodec> {
+  await requireFolder(folder)
+  return readTextCodec(folder)
+}
+
+/** `vocabSize`: that of the model, if there is one. */
+async function readTextCodec(folder: string, vocabSize = Number.POSITIVE_INFINITY): Promise<TextCodec> {
   const tokenizer = await requireJson(folder, 'tokenizer.json')
   const config = (await readJson(folder, 'tokenizer_config.json')) ?? {}
   if (!isObject(config)) throw new PacelineError('format', 'tokenizer_config.json: expected a JSON object.')

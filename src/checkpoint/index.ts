@@ -1,5 +1,6 @@
+export { byteCharacters } from './byte-tokenizer.ts'
 export type { ChatMessage } from './chat.ts'
-export { type Checkpoint, openCheckpoint } from './checkpoint.ts'
+export { type Checkpoint, openCheckpoint, openTextCodec } from './checkpoint.ts'
 export { applyGenerationConfig, parseConfig, supportedArchitectures } from './config.ts'
 export { randomCheckpoint } from './random.ts'
 export { shapeNames } from './shapes.ts'

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import { type Example, readExamples } from './examples.ts'
+
+export type SplitName = 'train' | 'validation'
+
+/** What became of the documents read. */
+export interface Census {
+  read: number
+  /** With nothing but space for prompt, response or text. */
+  empty: number
+  /** With the prompt and response, or the text, of one before. */
+  duplicate: number
+  /** With a special token written out: the tokenizer would take it for the real one. */
+  special: number
+}
+
+export interface Selection {
+  /** Share of documents for validation, 0 to 1. */
+  readonly validation: number
+  readonly seed: number
+  /** Special tokens of the tokenizer. */
+  readonly special: readonly string[]
+}
+
+/**
+ * The documents worth training on, each with its split. The split follows from the seed and the prompt (or text) alone:
+ * more files move no document to the other side, and all responses to one prompt are on the same. `census` is counted
+ * up along the way.
+ */
+export async function* selectDocuments(
+  files: readonly string[],
+  { validation, seed, special }: Selection,
+  census: Census = { read: 0, empty: 0, duplicate: 0, special: 0 },
+): AsyncGenerator<{ readonly example: Example; readonly split: SplitName }> {
+  const seen = new Set<string>()
+  for await (const example of readExamples(files)) {
+    census.read++
+    const parts = partsOf(example)
+    if (parts.some((part) => part.trim() === '')) census.empty++
+    else if (special.some((token) => parts.some((part) => part.includes(token)))) census.special++
+    else {
+      const identity = hash(JSON.stringify(parts)).toString('base64')
+      if (seen.has(identity)) census.duplicate++
+      else {
+        seen.add(identity)
+        const share = hash(`${seed}\n${parts[0]}`).readUInt32LE(0) / 2 ** 32
+        yield { example, split: share < validation ? 'validation' : 'train' }
+      }
+    }
+  }
+}
+
+/** Prompt and response, or the text alone. */
+export function partsOf(example: Example): string[] {
+  return 'text' in example ? [example.text] : [example.prompt, example.response]
+}
+
+function hash(text: string): Buffer {
+  return createHash('sha256').update(text).digest().subarray(0, 16)
+}
