@@ -1,4 +1,4 @@
-import { parseConfig, type StoredDType, writeModel } from '../../checkpoint/index.ts'
+import { type ModelSpec, parseConfig, type StoredDType, writeModel } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { StoredCheckpoint } from '../trainer/index.ts'
@@ -11,7 +11,7 @@ export interface ExportOptions {
   /** A checkpoint that is passed over because it is damaged is told here. */
   readonly onDamaged?: (problem: string) => void
   /** The tensors under their checkpoint names, from the state of a training step. */
-  readonly tensorsOf: (state: ReadonlyMap<string, Tensor>) => ReadonlyMap<string, Tensor>
+  readonly tensorsOf: (state: ReadonlyMap<string, Tensor>, spec: ModelSpec) => ReadonlyMap<string, Tensor>
 }
 
 export interface Exported {
@@ -36,9 +36,10 @@ export async function exportRun(run: RunFolder, out: string, options: ExportOpti
       : newest
   const { updates: update, tokens, seconds, evaluated } = chosen.trainer
   const validationLoss = evaluated?.update === update ? evaluated.loss : null
+  const spec = parseConfig(record.model, `${run.record}, model`)
   await writeModel(out, {
-    spec: parseConfig(record.model, `${run.record}, model`),
-    tensors: tensorsOf(chosen.step),
+    spec,
+    tensors: tensorsOf(chosen.step, spec),
     dtype,
     tokenizer: run.tokenizer,
     provenance: {

@@ -9,20 +9,26 @@ export type RunIdentity = Readonly<Record<string, unknown>>
 
 /** Throws code `checkpoint` naming the first field that differs. `file` is where `stored` was read. */
 export function requireSameRun(stored: RunIdentity, current: RunIdentity, file: string): void {
-  for (const name of new Set([...Object.keys(stored), ...Object.keys(current)])) {
-    const [before, now] = [plain(stored[name]), plain(current[name])]
-    if (!isDeepStrictEqual(before, now))
+  const [before, now] = [flat(stored), flat(current)]
+  for (const name of new Set([...before.keys(), ...now.keys()]))
+    if (!isDeepStrictEqual(before.get(name), now.get(name)))
       throw new PacelineError(
         'checkpoint',
-        `${file}: ${name} is ${show(before)} in the checkpoint and ${show(now)} in this run. ` +
+        `${file}: ${name} is ${show(before.get(name))} in the checkpoint and ${show(now.get(name))} in this run. ` +
           'Resume with the same value, or train into another folder.',
       )
-  }
 }
 
-/** As JSON has it: what was written and read again compares equal to what was not. */
-function plain(value: unknown): unknown {
-  return value === undefined ? undefined : JSON.parse(JSON.stringify(value))
+/** Fields by their paths, with values as JSON has them: what was written and read again equals what was not. */
+function flat(identity: RunIdentity): Map<string, unknown> {
+  const fields = new Map<string, unknown>()
+  const add = (path: string, value: unknown) => {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      for (const [name, inner] of Object.entries(value)) add(path === '' ? name : `${path}.${name}`, inner)
+    else fields.set(path, value)
+  }
+  add('', JSON.parse(JSON.stringify(identity)))
+  return fields
 }
 
 function show(value: unknown): string {

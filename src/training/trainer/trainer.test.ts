@@ -162,7 +162,7 @@ describe('a run that is interrupted and resumed', () => {
     ['data', { identity: { width: 5, data: 'other' } }, 'data is "points" in the checkpoint and "other" in this run'],
     ['batch', { accumulate: 3 }, 'accumulate is 1 in the checkpoint and 3'],
     ['schedule', { schedule: { schedule: 'linear', learningRate: 0.3, warmup: 5 } }, 'schedule is "cosine"'],
-    ['length of a cosine', { budget: { updates: 70 } }, 'budget is {"updates":60}'],
+    ['length of a cosine', { budget: { updates: 70 } }, 'budget.updates is 60 in the checkpoint and 70'],
   ])('is refused another %s', async ([, changed, message]) => {
     await train(options('a', endAfter(9)))
     await expect(train(options('a', { ...changed, resume: true }))).rejects.toMatchObject({
