@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { PacelineError } from '../errors.ts'
+import { addData } from './data.ts'
 import { addGenerate } from './generate.ts'
 import { addInspect } from './inspect.ts'
 import { addProfile } from './profile.ts'
@@ -26,6 +27,7 @@ const program = new Command('paceline')
 addGenerate(program)
 addInspect(program)
 addProfile(program)
+addData(program)
 program.addHelpText(
   'after',
   `
@@ -33,6 +35,7 @@ Examples:
   $ paceline inspect ./model                       what is in a model folder, what a token will cost here
   $ paceline generate ./model "Once upon a time"   write on
   $ paceline profile --model ./model               time passes of 1 to 32 rows on this machine
+  $ paceline data --input text.jsonl --out runs/data    pack text for training
 
 Each command explains itself: paceline generate --help`,
 )

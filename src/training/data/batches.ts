@@ -77,7 +77,12 @@ export class TokenBatches {
     const split = dataset.split('validation')
     const weightOf = (token: number, document: number) => (token >= split.responseStarts[document] ? 1 : 0)
     // Shuffled, so that the first batches are of all tasks.
-    const order = shuffled(Uint32Array.from({ length: split.documentCount }, (_, i) => i), 0, 0, 0)
+    const order = shuffled(
+      Uint32Array.from({ length: split.documentCount }, (_, i) => i),
+      0,
+      0,
+      0,
+    )
     const plan = packSequences(split, order, shape.length, weightOf)
     for (let at = 0; at < plan.length; at += shape.sequences)
       yield fill(split, plan.slice(at, at + shape.sequences), shape, weightOf)

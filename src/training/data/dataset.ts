@@ -52,7 +52,10 @@ export class PackedDataset {
         `${folder}: packed with the tokenizer ${info.tokenizer.fingerprint}, the model has ${fingerprint}. ` +
           "Pack the data again with the model's folder as --tokenizer.",
       )
-    const splits = { train: await readSplit(folder, 'train', info), validation: await readSplit(folder, 'validation', info) }
+    const splits = {
+      train: await readSplit(folder, 'train', info),
+      validation: await readSplit(folder, 'validation', info),
+    }
     return new PackedDataset(folder, info, splits)
   }
 

@@ -32,7 +32,8 @@ export async function requireFree(folder: string, force: boolean): Promise<void>
       'file',
       `${folder}: holds something other than a dataset, which is never replaced. Name another folder.`,
     )
-  if (!force) throw new PacelineError('file', `${folder}: holds a dataset already. Name another folder, or use --force.`)
+  if (!force)
+    throw new PacelineError('file', `${folder}: holds a dataset already. Name another folder, or use --force.`)
 }
 
 /** Writes a dataset beside where it is to be, and puts it there when it is whole. */

@@ -1,0 +1,14 @@
+export { type Baseline, type Baselines, measureBaselines } from './baselines.ts'
+export {
+  type BatchShape,
+  type StreamState,
+  type TokenBatch,
+  TokenBatches,
+  type TokenBatchesOptions,
+} from './batches.ts'
+export { PackedDataset, type PackedSplit } from './dataset.ts'
+export type { SplitName } from './documents.ts'
+export { type Amount, type DatasetInfo, total } from './format.ts'
+export { temperatureRates } from './order.ts'
+export { type PackOptions, packDataset } from './pack.ts'
+export { openTokenizer, type Tokenizer } from './tokenizer.ts'
