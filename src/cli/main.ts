@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { PacelineError } from '../errors.ts'
 import { addData } from './data.ts'
+import { addExport } from './export.ts'
 import { addGenerate } from './generate.ts'
 import { addInspect } from './inspect.ts'
 import { addProfile } from './profile.ts'
@@ -27,6 +28,7 @@ const program = new Command('paceline')
 addGenerate(program)
 addInspect(program)
 addProfile(program)
+addExport(program)
 addData(program)
 program.addHelpText(
   'after',

@@ -1,8 +1,7 @@
 import { expectedTensors, type ModelSpec, openCheckpoint, shapeSpec, toConfig } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
 import { elementCount, type Tensor, type TensorSource, tensor, toFloat32 } from '../../tensor/index.ts'
-import { PackedDataset } from '../data/dataset.ts'
-import { openTokenizer, type Tokenizer } from '../data/tokenizer.ts'
+import { openTokenizer, PackedDataset, type Tokenizer, temperatureRates } from '../data/index.ts'
 import type { TrainingStep } from '../step.ts'
 import type { Objective } from './objective.ts'
 import { datasetFingerprint, nextTokenInputs, tokenStream, validationInputs } from './token-stream.ts'
@@ -22,6 +21,8 @@ export interface LanguageModelOptions {
   readonly sequences: number
   /** Rows per sequence. */
   readonly length: number
+  /** Exponent of the tasks' shares, 0 (all alike) to 1 (as the data are): see `temperatureRates`. */
+  readonly taskMix: number
   /** Of initial weights and the order of the data. */
   readonly seed: number
   readonly optimiser: { readonly decay: number; readonly betas: readonly [number, number]; readonly clip: number }
@@ -46,7 +47,7 @@ export async function openLanguageModel(
   options: LanguageModelOptions,
   createStep: (options: LanguageModelStepOptions) => Promise<TrainingStep>,
 ): Promise<Objective> {
-  const { data, init, sequences, length, seed, optimiser } = options
+  const { data, init, sequences, length, taskMix, seed, optimiser } = options
   const tokenizer = await openTokenizer(init ?? data)
   const dataset = await PackedDataset.open(data, { fingerprint: tokenizer.fingerprint })
   const checkpoint = init === undefined ? null : await openCheckpoint(init)
@@ -63,11 +64,11 @@ export async function openLanguageModel(
     return {
       method: 'lm',
       step,
-      data: tokenStream(dataset, { ...shape, seed }, nextTokenInputs),
+      data: tokenStream(dataset, { ...shape, seed, taskRates: temperatureRates(dataset, taskMix) }, nextTokenInputs),
       ...(dataset.split('validation').documentCount > 0 && {
         validation: () => validationInputs(dataset, shape, nextTokenInputs),
       }),
-      identity: { model, dataset: datasetFingerprint(dataset), ...shape, seed, ...optimiser },
+      identity: { model, dataset: datasetFingerprint(dataset), ...shape, taskMix, seed, ...optimiser },
       model,
       about: {
         folder: data,
@@ -109,7 +110,9 @@ const joint = ' + '
  */
 export function languageModelTensors(state: ReadonlyMap<string, Tensor>, spec: ModelSpec): Map<string, Tensor> {
   const place = new Map<string, { parameter: string; from: number }>()
-  const shapes = new Map(expectedTensors(spec).map(({ name, dimensions }) => [name, dimensions.map(({ size }) => size)]))
+  const shapes = new Map(
+    expectedTensors(spec).map(({ name, dimensions }) => [name, dimensions.map(({ size }) => size)]),
+  )
   for (const parameter of state.keys()) {
     let from = 0
     for (const name of parameter.split(joint)) {

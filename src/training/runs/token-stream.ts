@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { tensor } from '../../tensor/index.ts'
-import { type StreamState, type TokenBatch, TokenBatches, type TokenBatchesOptions } from '../data/batches.ts'
-import type { PackedDataset } from '../data/dataset.ts'
+import type { PackedDataset } from '../data/index.ts'
+import { type StreamState, type TokenBatch, TokenBatches, type TokenBatchesOptions } from '../data/index.ts'
 import type { StepInputs, StepStream } from '../trainer/index.ts'
 
 /** How a method turns a batch of tokens into the inputs of its step. */
