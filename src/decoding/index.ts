@@ -4,6 +4,7 @@ export type { Awaitable, Budget, Draft, Drafter, Prefilled, Verdict } from './dr
 export {
   createSampler,
   gumbelNoise,
+  philox4x32,
   type Sampler,
   type SamplingOptions,
   TokenHistory,

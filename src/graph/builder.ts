@@ -130,6 +130,10 @@ export class GraphBuilder {
     return this.#nodes
   }
 
+  get weights(): readonly Weight[] {
+    return this.#weights
+  }
+
   output(name: string, value: Value): void {
     if (this.#outputs.has(name)) throw new PacelineError('argument', `the graph has an output "${name}" already`)
     this.#outputs.set(name, value)

@@ -1,0 +1,7 @@
+export type { AdamWOptions } from './adamw.ts'
+export { freshTensors } from './initialise.ts'
+export type { LossValues, Objective } from './objective.ts'
+export { type LanguageModelSpec, languageModelObjective } from './objectives/language-model.ts'
+export { joinTensors, splitParameters } from './parameters.ts'
+export type { BatchLayout, StepResult, TrainingStep } from './step.ts'
+export { createTrainingStep, type TrainingGraph, type TrainingStepOptions, trainingGraph } from './training-step.ts'
