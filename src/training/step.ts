@@ -16,18 +16,25 @@ export interface StepResult {
   readonly metrics: Readonly<Record<string, number>>
 }
 
-/** A loss graph made trainable. Everything by name; parameters are f32 tensors. */
+/** A loss graph made trainable. Everything by name; parameters are f32 tensors, named by their joined sources. */
 export interface TrainingStep {
-  /** Current values. */
+  /** Current values; an update changes them in place. */
   readonly parameters: ReadonlyMap<string, Tensor>
-  /** Forward and backward of one micro-batch; its gradients are added to the accumulated ones. */
+  /**
+   * Forward and backward of one micro-batch; its gradients are added to the accumulated ones. Throws code `runtime`
+   * when the loss is not finite: nothing is added then.
+   */
   accumulate(inputs: Readonly<Record<string, Tensor>>, layout: BatchLayout): Promise<StepResult>
-  /** AdamW with accumulated gradients / accumulated weight, clipped by global norm; then they are zero. */
+  /**
+   * AdamW with accumulated gradients / accumulated weight, clipped by global norm; then they are zero. Throws code
+   * `runtime` when a gradient is not finite, and `argument` when nothing was accumulated: parameters stay as they are.
+   */
   update(options: { readonly learningRate: number }): Promise<{ readonly gradientNorm: number }>
   /** Loss without gradients. */
   evaluate(inputs: Readonly<Record<string, Tensor>>, layout: BatchLayout): Promise<StepResult>
-  /** Everything a bit-identical resume needs: parameters, first and second moments, number of updates. */
+  /** Copies of everything a bit-identical resume needs: parameters, first and second moments, number of updates. */
   state(): Map<string, Tensor>
+  /** Takes what `state` gave. Throws code `checkpoint` for a tensor that is missing or of another shape. */
   restore(state: ReadonlyMap<string, Tensor>): void
   dispose(): Promise<void>
 }
