@@ -8,6 +8,7 @@ import { addGenerate } from './generate.ts'
 import { addInspect } from './inspect.ts'
 import { addProfile } from './profile.ts'
 import { oneLine } from './terminal.ts'
+import { addTrain } from './train.ts'
 
 /*
  * The command `paceline`. Exit codes: 0, 2 for arguments that are wrong, 1 for anything else that fails; 128 and the
@@ -28,6 +29,7 @@ const program = new Command('paceline')
 addGenerate(program)
 addInspect(program)
 addProfile(program)
+addTrain(program)
 addExport(program)
 addData(program)
 program.addHelpText(

@@ -2,11 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { expectedTensors, parseConfig, shapeSpec, writeRandomCheckpoint } from '../../checkpoint/index.ts'
-import { elementCount, type Tensor, tensor } from '../../tensor/index.ts'
+import { expectedTensors, parseConfig, shapeSpec, writeModel, writeRandomCheckpoint } from '../../checkpoint/index.ts'
 import { packDataset } from '../data/index.ts'
-import { toyStep } from '../trainer/toy.ts'
 import { type LanguageModelOptions, languageModelTensors, openLanguageModel } from './language-model.ts'
+import type { TrainingTask } from './task.ts'
 
 let folder = ''
 const at = (name: string) => join(folder, name)
@@ -39,8 +38,12 @@ const options = (): LanguageModelOptions => ({
   seed: 1,
   optimiser: { decay: 0.1, betas: [0.9, 0.95], clip: 1 },
 })
-const open = (more: Partial<LanguageModelOptions> = {}) =>
-  openLanguageModel({ ...options(), ...more }, async () => toyStep(1))
+const opened: TrainingTask[] = []
+afterAll(() => Promise.all(opened.map((task) => task.dispose())))
+async function open(more: Partial<LanguageModelOptions> = {}): Promise<TrainingTask> {
+  opened.push(await openLanguageModel({ ...options(), ...more }))
+  return opened[opened.length - 1]
+}
 
 test('a new model has the vocabulary and the special tokens of its dataset', async () => {
   const { model, identity, about } = await open()
@@ -82,39 +85,19 @@ test('what does not fit is refused by name', async () => {
   await expect(open({ data: at('nowhere') })).rejects.toMatchObject({ code: 'file' })
 })
 
-test('joined parameters are taken apart into the tensors of the checkpoint', () => {
-  const spec = shapeSpec('llama-tiny')
-  const tensors = new Map<string, Tensor>()
-  let next = 0
-  for (const { name, dimensions } of expectedTensors(spec)) {
-    const shape = dimensions.map(({ size }) => size)
-    tensors.set(
-      name,
-      tensor(
-        'f32',
-        shape,
-        Float32Array.from({ length: elementCount(shape) }, () => next++),
-      ),
-    )
-  }
-  const join = (names: string[]): [string, Tensor] => {
-    const parts = names.map((name) => tensors.get(name)!)
-    const data = Float32Array.from(parts.flatMap((part) => Array.from(part.data as Float32Array)))
-    return [names.join(' + '), tensor('f32', [data.length / parts[0].shape[1], parts[0].shape[1]], data)]
-  }
-  const state = new Map(tensors)
-  for (const layer of ['model.layers.0', 'model.layers.1']) {
-    const groups = [
-      ['q', 'k', 'v'].map((part) => `${layer}.self_attn.${part}_proj.weight`),
-      ['gate', 'up'].map((part) => `${layer}.mlp.${part}_proj.weight`),
-    ]
-    for (const names of groups) {
-      state.set(...join(names))
-      for (const name of names) state.delete(name)
-    }
-  }
-  state.set('updates', tensor('i32', [1], new Int32Array(1)))
-  expect(languageModelTensors(state, spec)).toEqual(tensors)
-  state.delete('model.norm.weight')
-  expect(() => languageModelTensors(state, spec)).toThrow('"model.norm.weight"')
+test('its state holds the tensors of the checkpoint that it began with', async () => {
+  const first = await open()
+  const spec = parseConfig(first.model)
+  const tensors = languageModelTensors(first.step.state(), spec)
+  expect([...tensors.keys()].sort()).toEqual(
+    expectedTensors(spec)
+      .map(({ name }) => name)
+      .sort(),
+  )
+  const init = at('init')
+  await writeModel(init, { spec, tensors, dtype: 'f32', tokenizer: at('packed'), provenance: {} })
+  const second = await open({ init, seed: 2 })
+  expect(second.model).toEqual(first.model)
+  expect(languageModelTensors(second.step.state(), spec)).toEqual(tensors)
+  expect(() => languageModelTensors(first.step.state(), shapeSpec('llama-tiny'))).toThrow()
 })

@@ -1,9 +1,12 @@
 import { expectedTensors, type ModelSpec, openCheckpoint, shapeSpec, toConfig } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
-import { elementCount, type Tensor, type TensorSource, tensor, toFloat32 } from '../../tensor/index.ts'
+import { memorySource, type Tensor } from '../../tensor/index.ts'
 import { openTokenizer, PackedDataset, type Tokenizer, temperatureRates } from '../data/index.ts'
-import type { TrainingStep } from '../step.ts'
-import type { Objective } from './objective.ts'
+import { freshTensors } from '../initialise.ts'
+import { languageModelObjective } from '../objectives/language-model.ts'
+import { splitParameters } from '../parameters.ts'
+import { createTrainingStep } from '../training-step.ts'
+import type { TrainingTask } from './task.ts'
 import { datasetFingerprint, nextTokenInputs, tokenStream, validationInputs } from './token-stream.ts'
 
 /** The shape of a new model; what it does not say is as in Llama. */
@@ -25,29 +28,17 @@ export interface LanguageModelOptions {
   readonly taskMix: number
   /** Of initial weights and the order of the data. */
   readonly seed: number
+  /** All processors unless given. */
+  readonly threads?: number
   readonly optimiser: { readonly decay: number; readonly betas: readonly [number, number]; readonly clip: number }
-}
-
-/** What a step for next-token prediction is made of. */
-export interface LanguageModelStepOptions {
-  readonly spec: ModelSpec
-  /** The weights to begin with; `null`: random ones. */
-  readonly source: TensorSource | null
-  readonly sequences: number
-  readonly length: number
-  readonly seed: number
-  readonly optimiser: LanguageModelOptions['optimiser']
 }
 
 /**
  * Next-token prediction over a packed dataset. Throws as `openCheckpoint` and `PackedDataset.open` do, and code
  * `argument` for a shape that cannot be or a dataset packed with another tokenizer than the model's.
  */
-export async function openLanguageModel(
-  options: LanguageModelOptions,
-  createStep: (options: LanguageModelStepOptions) => Promise<TrainingStep>,
-): Promise<Objective> {
-  const { data, init, sequences, length, taskMix, seed, optimiser } = options
+export async function openLanguageModel(options: LanguageModelOptions): Promise<TrainingTask> {
+  const { data, init, sequences, length, taskMix, seed, threads, optimiser } = options
   const tokenizer = await openTokenizer(init ?? data)
   const dataset = await PackedDataset.open(data, { fingerprint: tokenizer.fingerprint })
   const checkpoint = init === undefined ? null : await openCheckpoint(init)
@@ -58,7 +49,13 @@ export async function openLanguageModel(
         'argument',
         `sequences are ${length} tokens long, the model is made for ${spec.contextLength}: shorten them, or give a longer context.`,
       )
-    const step = await createStep({ spec, source: checkpoint?.source ?? null, sequences, length, seed, optimiser })
+    const source = checkpoint?.source ?? memorySource(freshTensors(spec, seed))
+    const step = await createTrainingStep(languageModelObjective(spec), source, {
+      betas: optimiser.betas,
+      weightDecay: optimiser.decay,
+      maxGradientNorm: optimiser.clip,
+      ...(threads !== undefined && { threads }),
+    })
     const model = toConfig(spec)
     const shape = { sequences, length }
     return {
@@ -101,34 +98,17 @@ function newSpec(shape: NewShape, { vocabSize, endId, begin, codec }: Tokenizer)
   })
 }
 
-/** What a parameter is called that several checkpoint tensors make, one below the other. */
-const joint = ' + '
-
 /**
- * The tensors of a model under their checkpoint names, from the state of its training step, where those that share an
- * input are one parameter. Throws code `checkpoint` where one is missing.
+ * The tensors of a model under their checkpoint names, from the state of its training step.
+ * Throws code `shape` where the two do not fit.
  */
 export function languageModelTensors(state: ReadonlyMap<string, Tensor>, spec: ModelSpec): Map<string, Tensor> {
-  const place = new Map<string, { parameter: string; from: number }>()
-  const shapes = new Map(
-    expectedTensors(spec).map(({ name, dimensions }) => [name, dimensions.map(({ size }) => size)]),
+  const shapes = expectedTensors(spec).map(
+    ({ name, dimensions }) => [name, dimensions.map(({ size }) => size)] as const,
   )
-  for (const parameter of state.keys()) {
-    let from = 0
-    for (const name of parameter.split(joint)) {
-      const shape = shapes.get(name)
-      if (shape === undefined) break
-      place.set(name, { parameter, from })
-      from += elementCount(shape)
-    }
-  }
-  return new Map(
-    Array.from(shapes, ([name, shape]) => {
-      const found = place.get(name)
-      if (found === undefined)
-        throw new PacelineError('checkpoint', `the training state: there is no parameter for tensor "${name}".`)
-      const values = toFloat32(state.get(found.parameter)!)
-      return [name, tensor('f32', shape, values.subarray(found.from, found.from + elementCount(shape)))]
-    }),
-  )
+  const parameters = [...state].flatMap(([key, tensor]) => {
+    const name = /^parameter (.+)$/.exec(key)?.[1]
+    return name === undefined ? [] : [[name, tensor] as const]
+  })
+  return splitParameters(new Map(parameters), new Map(shapes))
 }

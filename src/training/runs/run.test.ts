@@ -6,9 +6,9 @@ import { type Checkpoint, openCheckpoint, writeRandomCheckpoint } from '../../ch
 import type { Tensor } from '../../tensor/index.ts'
 import { toyStep, toyStream } from '../trainer/toy.ts'
 import { exportRun } from './export.ts'
-import type { Objective } from './objective.ts'
 import { readRecord, runFolder } from './record.ts'
 import { runTraining } from './run.ts'
+import type { TrainingTask } from './task.ts'
 
 let folder = ''
 let original: Checkpoint
@@ -25,7 +25,7 @@ afterAll(async () => {
 })
 
 /** A model whose final gain is the toy's parameter, in a run that gets worse from update 30 on. */
-async function objective(): Promise<Objective> {
+async function task(): Promise<TrainingTask> {
   const step = toyStep(original.spec.hiddenSize)
   const spoil = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [30 + i, -9]))
   return {
@@ -45,7 +45,7 @@ const tensorsOf = (state: ReadonlyMap<string, Tensor>) =>
   new Map([...state].filter(([name]) => weights.has(name))).set('model.norm.weight', state.get('line')!)
 
 const options = async () => ({
-  objective: await objective(),
+  task: await task(),
   schedule: { schedule: 'constant', learningRate: 0.3, warmup: 0 } as const,
   budget: { updates: 60 },
   accumulate: 1,
@@ -90,8 +90,8 @@ test('a run leaves its record, curve and chart, and its best model, not only its
 test('a folder that is no run, or has a record that is damaged, is said to be so', async () => {
   await expect(readRecord(runFolder(join(folder, 'nowhere')))).rejects.toThrow('there is no run.json')
   const run = runFolder(join(folder, 'damaged'))
-  const { objective, ...rest } = await options()
-  await runTraining(run, { objective, ...rest, budget: { updates: 1 } })
+  const { task, ...rest } = await options()
+  await runTraining(run, { task, ...rest, budget: { updates: 1 } })
   await writeFile(run.record, '{"format": 2}')
   await expect(readRecord(run)).rejects.toThrow('format is 2, expected 1')
   await truncate(run.record, 5)

@@ -7,11 +7,11 @@ import {
   type TrainResult,
   train,
 } from '../trainer/index.ts'
-import type { Objective } from './objective.ts'
 import { type RunFolder, type RunRecord, writeRecord } from './record.ts'
+import type { TrainingTask } from './task.ts'
 
 export interface RunOptions {
-  readonly objective: Objective
+  readonly task: TrainingTask
   readonly schedule: ScheduleOptions
   readonly budget: Budget
   readonly accumulate: number
@@ -25,10 +25,10 @@ export interface RunOptions {
   readonly reporter?: Reporter
 }
 
-/** Trains an objective in the folder of a run, with its record, curve and chart. Throws as `train` does. */
+/** Trains a task in the folder of a run, with its record, curve and chart. Throws as `train` does. */
 export async function runTraining(run: RunFolder, runOptions: RunOptions): Promise<TrainResult> {
-  const { objective, command, options, reporter, ...rest } = runOptions
-  const { method, step, data, validation, identity, model, about, tokenizer } = objective
+  const { task, command, options, reporter, ...rest } = runOptions
+  const { method, step, data, validation, identity, model, about, tokenizer } = task
   const record: RunRecord = { format: 1, method, command, options, model, data: about }
   const result = await train({
     ...rest,

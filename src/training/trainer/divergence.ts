@@ -37,6 +37,14 @@ export interface Place {
   readonly checkpoint: string | null
 }
 
+/** Adds to what a training step throws, of code `runtime`, where that was. */
+export async function located<T>(place: Place, work: Promise<T>): Promise<T> {
+  return work.catch((cause) => {
+    if (!PacelineError.isInstance(cause) || cause.code !== 'runtime') throw cause
+    throw new PacelineError('runtime', `update ${place.update}: ${cause.message}${situation(place)}`, { cause })
+  })
+}
+
 /** Throws code `runtime` for a number that is not finite. */
 export function requireFinite(name: string, value: number, place: Place): void {
   if (!Number.isFinite(value))

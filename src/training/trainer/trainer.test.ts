@@ -209,6 +209,15 @@ describe('a run goes wrong', () => {
     expect(await run.checkpoints.updates()).toContain(20)
   })
 
+  test('what the step itself throws is told with its place', async () => {
+    const toy = toyStep(1)
+    const update = async () => {
+      throw new PacelineError('runtime', 'the gradient of x is not finite.')
+    }
+    const run = train(options('a', { step: { ...toy, update } }))
+    await expect(run).rejects.toThrow(/^update 1: the gradient of x is not finite\. \(data position \{"batch":0,/)
+  })
+
   test('a loss that stays far above its best stops it', async () => {
     const schedule = { schedule: 'constant', learningRate: 0.3, warmup: 0 } as const
     const spoil = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [40 + i, i * 5]))

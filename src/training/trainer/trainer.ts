@@ -8,6 +8,7 @@ import {
   type DivergenceOptions,
   defaultDivergence,
   freshWatch,
+  located,
   type Place,
   requireConvergence,
   requireFinite,
@@ -114,7 +115,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const place: Place = { update: state.updates + 1, data: stream.state, checkpoint: checkpoints.newest }
     const { loss, tokens } = await accumulateBatches(step, stream, accumulate, place)
     const learningRate = schedule(state.updates, shareSpent(budget, state))
-    const { gradientNorm } = await step.update({ learningRate })
+    const { gradientNorm } = await located(place, step.update({ learningRate }))
     requireFinite('the gradient norm', gradientNorm, place)
     const watch = watchLoss(state.watch, loss, divergence)
     requireConvergence(watch, divergence, place)
@@ -162,7 +163,7 @@ async function accumulateBatches(step: TrainingStep, stream: StepStream, count: 
         `no token of 1000 batches from data position ${JSON.stringify(place.data)} on has a weight above 0.`,
       )
     const { inputs, layout, tokens: inBatch } = stream.next()
-    const result = await step.accumulate(inputs, layout)
+    const result = await located(place, step.accumulate(inputs, layout))
     loss += result.loss
     weight += result.weight
     tokens += inBatch

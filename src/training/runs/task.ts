@@ -2,7 +2,7 @@ import type { TrainingStep } from '../step.ts'
 import type { RunIdentity, StepInputs, StepStream } from '../trainer/index.ts'
 
 /** What a method brings to a run: its trainable step and the data in the form the step takes. */
-export interface Objective {
+export interface TrainingTask {
   /** "lm" ... */
   readonly method: string
   readonly step: TrainingStep
