@@ -20,6 +20,8 @@ import { trainingReport } from './training-report.ts'
 interface Flags extends TrainFlags {
   readonly data?: string
   readonly init?: string
+  readonly teacher?: string
+  readonly teacherShare: number
   readonly width: number
   readonly layers: number
   readonly heads: number
@@ -46,6 +48,8 @@ export function addTrainLm(train: Command): void {
     )
     .option('--data <folder>', 'the dataset, packed by "paceline data"')
     .option('--init <folder>', 'begin with the weights and the shape of this model')
+    .option('--teacher <folder>', 'also learn the distributions of this model, of the same tokenizer (distillation)')
+    .option('--teacher-share <x>', 'share of the divergence from the teacher in the loss', share, 0.5)
     .option('--width <n>', 'hidden size', integer(2), 256)
     .option('--layers <n>', 'decoder layers', integer(1), 14)
     .option('--heads <n>', 'attention heads', integer(1), 4)
@@ -83,6 +87,7 @@ async function run(flags: Flags & { readonly out: string }): Promise<void> {
   const task = await openLanguageModel({
     data,
     ...(init !== undefined && { init }),
+    ...(flags.teacher !== undefined && { teacher: { folder: flags.teacher, share: flags.teacherShare } }),
     shape: {
       hiddenSize: flags.width,
       layerCount: flags.layers,

@@ -84,7 +84,7 @@ describe.sequential('paceline train lm', () => {
     await checkpoint.close()
     await using model = await loadModel(at('whole', 'model'))
     const generation = model.generate([{ role: 'user', content: 'Say blue 2' }], { maxTokens: 20 })
-    expect(await generation.result()).toMatchObject({ text: 'blue blue blue', finishReason: 'eos' })
+    expect(await generation.result()).toMatchObject({ text: 'blue blue blue', finishReason: 'stop' })
   })
 
   test('interrupted, it says how to go on, and ends with the same weights', async () => {
@@ -110,6 +110,16 @@ describe.sequential('paceline train lm', () => {
     const exported = await paceline(['export', '--run', at('tuned'), '--out', at('bf16'), '--dtype', 'bf16'])
     expect(exported).toMatchObject({ code: 0, stderr: '' })
     expect(JSON.parse(await readFile(at('bf16', 'config.json'), 'utf8'))).toMatchObject({ torch_dtype: 'bfloat16' })
+  })
+
+  test('learns from a teacher', async () => {
+    const taught = ['--teacher', at('whole', 'model'), '--teacher-share', '0.9', '--updates', '10']
+    expect(await paceline(lm('student', ...taught, '--layers', '1'))).toMatchObject({ code: 0 })
+    const provenance = JSON.parse(await readFile(at('student', 'model', 'paceline.json'), 'utf8'))
+    expect(provenance).toMatchObject({ method: 'lm', data: { teacher: { share: 0.9 } }, metrics: { update: 10 } })
+    const curve = (await readFile(at('student', 'curve.csv'), 'utf8')).trim().split('\n').slice(1)
+    const losses = curve.map((line) => Number(line.split(',')[4]))
+    expect(losses[9]).toBeLessThan(losses[0])
   })
 
   test.concurrent.for<[what: string, args: () => string[], code: number, names: string[]]>([

@@ -9,7 +9,32 @@ export interface LanguageModelSpec extends DecoderSpec {
   readonly tiedEmbeddings: boolean
 }
 
-const table = 'model.embed_tokens.weight'
+/** Inputs of next-token prediction, all [rows]: ids in i32, and what each row counts in f32. */
+export interface LanguageModelInputs {
+  readonly tokens: Value
+  readonly positions: Value
+  readonly targets: Value
+  readonly weights: Value
+}
+
+export function languageModelInputs(g: GraphBuilder): LanguageModelInputs {
+  const ids = (name: string) => g.input(name, 'i32', ['rows'])
+  const [tokens, positions, targets] = ['tokens', 'positions', 'targets'].map(ids)
+  return { tokens, positions, targets, weights: g.input('weights', 'f32', ['rows']) }
+}
+
+/** Logits [rows, vocabulary] of a decoder whose tensors have the names of a checkpoint behind `prefix`. */
+export function languageModelLogits(
+  g: GraphBuilder,
+  spec: LanguageModelSpec,
+  { tokens, positions }: Pick<LanguageModelInputs, 'tokens' | 'positions'>,
+  prefix = '',
+): Value {
+  const size = [spec.vocabSize, spec.hiddenSize]
+  const embeddings = g.weight(`${prefix}model.embed_tokens.weight`, size)
+  const features = trunk(g, spec, g.embedding(embeddings, tokens), positions, prefix) // [rows, hidden]
+  return g.linear(features, spec.tiedEmbeddings ? embeddings : g.weight(`${prefix}lm_head.weight`, size))
+}
 
 /**
  * Next-token prediction: loss = sum over rows of weight * -log p(target). Inputs, all [rows]: `tokens`, `positions` and
@@ -18,24 +43,18 @@ const table = 'model.embed_tokens.weight'
 export function languageModelObjective(spec: LanguageModelSpec): Objective {
   return {
     write(g) {
-      const [tokens, positions, targets] = ['tokens', 'positions', 'targets'].map((name) =>
-        g.input(name, 'i32', ['rows']),
-      )
-      const weights = g.input('weights', 'f32', ['rows'])
-      const embeddings = g.weight(table, [spec.vocabSize, spec.hiddenSize])
-      const features = trunk(g, spec, g.embedding(embeddings, tokens), positions) // [rows, hidden]
-      const head = spec.tiedEmbeddings ? embeddings : g.weight('lm_head.weight', [spec.vocabSize, spec.hiddenSize])
-      const losses = g.crossEntropy(g.linear(features, head), targets) // [rows]
-      return { loss: g.sum(g.mul(losses, weights)), weight: g.sum(weights) }
+      const inputs = languageModelInputs(g)
+      const losses = g.crossEntropy(languageModelLogits(g, spec, inputs), inputs.targets) // [rows]
+      return { loss: g.sum(g.mul(losses, inputs.weights)), weight: g.sum(inputs.weights) }
     },
   }
 }
 
-function trunk(g: GraphBuilder, spec: DecoderSpec, embedded: Value, positions: Value): Value {
+function trunk(g: GraphBuilder, spec: DecoderSpec, embedded: Value, positions: Value, prefix: string): Value {
   const rotation = rotationOf(spec.rope, spec.headDim)
   const context: LayerContext = { g, spec, precision: 'f32', positions, rotation, cached: false }
   let x = embedded
   for (let layer = 0; layer < spec.layerCount; layer++)
-    x = decoderLayer(context, x, `model.layers.${layer}`, spec.windows[layer])
-  return norm(context, x, 'model.norm')
+    x = decoderLayer(context, x, `${prefix}model.layers.${layer}`, spec.windows[layer])
+  return norm(context, x, `${prefix}model.norm`)
 }

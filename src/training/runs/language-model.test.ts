@@ -82,6 +82,7 @@ test('what does not fit is refused by name', async () => {
   await expect(open({ length: 65 })).rejects.toThrow('65 tokens long, the model is made for 64')
   await expect(open({ shape: { ...shape, headCount: 3 } })).rejects.toThrow('the width is 32')
   await expect(open({ init: at('other') })).rejects.toThrow('packed with the tokenizer')
+  await expect(open({ teacher: { folder: at('other'), share: 0.5 } })).rejects.toThrow('the teacher has the tokenizer')
   await expect(open({ data: at('nowhere') })).rejects.toMatchObject({ code: 'file' })
 })
 

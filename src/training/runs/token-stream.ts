@@ -59,6 +59,15 @@ export function nextTokenInputs({
   }
 }
 
+/** The same, and `ones` [1, vocabulary], by which rows of a vocabulary are summed. */
+export function distillationInputs(vocabSize: number): FromTokens {
+  const ones = tensor('f32', [1, vocabSize], new Float32Array(vocabSize).fill(1))
+  return (batch) => {
+    const { inputs, ...rest } = nextTokenInputs(batch)
+    return { ...rest, inputs: { ...inputs, ones } }
+  }
+}
+
 /** "sha256:" and the hash of everything that a training sees of a dataset. */
 export function datasetFingerprint(dataset: PackedDataset): string {
   const hash = createHash('sha256').update(JSON.stringify([dataset.info.tokenizer, dataset.info.tasks]))
