@@ -33,7 +33,7 @@ test.each(
   expect(Object.keys(actual)).toEqual(Object.keys(expected))
   for (const [name, { shape, data }] of Object.entries(expected)) {
     expect(actual[name].shape).toEqual(shape)
-    const size = Array.from(data, (v) => Math.abs(Number(v))).reduce((a, b) => Math.max(a, b))
+    const size = (data as Float32Array).reduce((largest, v) => Math.max(largest, Math.abs(v)), 0)
     expect(size, name).toBeGreaterThan(0)
     data.forEach((value, i) => {
       expect(Math.abs(Number(actual[name].data[i]) - Number(value)), `${name}[${i}]`).toBeLessThan(1e-4 * size)
