@@ -106,8 +106,8 @@ export class TokenBatches {
         empty = 0
         continue
       }
-      // With low rates an epoch can be without a document; a few thousand of them are not an accident.
-      if (++empty > 10_000)
+      // With low rates an epoch can be without a document; a thousand of them are no accident.
+      if (++empty > 1000)
         throw new PacelineError('argument', 'There is no document to train on: the split is empty, or all rates are 0.')
       this.epoch++
       this.plan = this.planEpoch()

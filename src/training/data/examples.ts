@@ -38,12 +38,12 @@ function parseExample(line: string, defaultTask: string, where: string): Example
   const { task = defaultTask, prompt, response, text } = value as Record<string, unknown>
   if (typeof task !== 'string' || task === '')
     throw new PacelineError('format', `${where}: "task" is ${JSON.stringify(task)}, expected a name or no such field.`)
-  if (typeof text === 'string' && prompt === undefined && response === undefined)
-    return { task, text: withLineFeeds(text) }
-  if (text !== undefined) throw new PacelineError('format', `${where}: "text" and other fields together; ${expected}.`)
-  for (const [field, content] of Object.entries({ prompt, response }))
+  if (text !== undefined && (prompt !== undefined || response !== undefined))
+    throw new PacelineError('format', `${where}: "text" and another text together; ${expected}.`)
+  for (const [field, content] of Object.entries(text === undefined ? { prompt, response } : { text }))
     if (typeof content !== 'string')
       throw new PacelineError('format', `${where}: "${field}" is ${JSON.stringify(content) ?? 'missing'}; ${expected}.`)
+  if (text !== undefined) return { task, text: withLineFeeds(text as string) }
   return { task, prompt: withLineFeeds(prompt as string), response: withLineFeeds(response as string) }
 }
 

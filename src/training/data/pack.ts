@@ -122,9 +122,8 @@ async function trainTokenizer(options: PackOptions, writer: DatasetWriter): Prom
     if (split === 'train') for (const part of partsOf(example)) words.add(part)
     if (census.read % 1000 === 0) onProgress?.('reading', 0)
   }
-  const trained = trainBpe(words.counts, vocabulary - smallestVocabulary, (share) => {
-    if (share * 64 === Math.floor(share * 64)) onProgress?.('merging', share)
-  })
+  const trained = trainBpe(words.counts, vocabulary - smallestVocabulary, (share) => onProgress?.('merging', share))
+  signal?.throwIfAborted()
   const { tokenizer, config } = tokenizerFiles(trained)
   await writer.addJson('tokenizer.json', tokenizer)
   await writer.addJson('tokenizer_config.json', config)

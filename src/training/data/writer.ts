@@ -58,7 +58,10 @@ export class DatasetWriter {
   /** Opens the files of tokens. */
   async begin(bytesPerToken: 2 | 4): Promise<void> {
     for (const split of splitNames)
-      this.splits.set(split, await SplitWriter.create(join(this.temporary, split), bytesPerToken))
+      this.splits.set(
+        split,
+        await SplitWriter.create(join(this.temporary, split), join(this.folder, split), bytesPerToken),
+      )
   }
 
   async add(split: (typeof splitNames)[number], document: StoredDocument): Promise<void> {
@@ -108,21 +111,22 @@ class SplitWriter {
   private ids: number[] = []
   private weights: number[] = []
   private documents: number[] = []
-  private readonly path: string
+  /** What errors call it: the temporary name would tell nobody anything. */
+  private readonly name: string
   private readonly bytesPerToken: 2 | 4
   private readonly files: readonly FileHandle[]
 
-  private constructor(path: string, bytesPerToken: 2 | 4, files: readonly FileHandle[]) {
-    this.path = path
+  private constructor(name: string, bytesPerToken: 2 | 4, files: readonly FileHandle[]) {
+    this.name = name
     this.bytesPerToken = bytesPerToken
     this.files = files
   }
 
-  static async create(path: string, bytesPerToken: 2 | 4): Promise<SplitWriter> {
+  static async create(path: string, name: string, bytesPerToken: 2 | 4): Promise<SplitWriter> {
     const files: FileHandle[] = []
     for (const part of ['tokens', 'weights', 'documents'])
-      files.push(await open(`${path}.${part}.bin`, 'wx').catch(failed(`${path}.${part}.bin`)))
-    return new SplitWriter(path, bytesPerToken, files)
+      files.push(await open(`${path}.${part}.bin`, 'wx').catch(failed(`${name}.${part}.bin`)))
+    return new SplitWriter(name, bytesPerToken, files)
   }
 
   async add({ ids, weights, responseStart, task }: StoredDocument): Promise<void> {
@@ -137,7 +141,7 @@ class SplitWriter {
 
   async finish(): Promise<void> {
     await this.flush()
-    for (const file of this.files) await file.sync().catch(failed(this.path))
+    for (const file of this.files) await file.sync().catch(failed(this.name))
     await this.close()
   }
 
@@ -152,7 +156,7 @@ class SplitWriter {
     this.weights = []
     this.documents = []
     for (const [index, file] of this.files.entries())
-      await file.appendFile(new Uint8Array(contents[index].buffer)).catch(failed(this.path))
+      await file.appendFile(new Uint8Array(contents[index].buffer)).catch(failed(this.name))
   }
 }
 

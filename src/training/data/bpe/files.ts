@@ -10,8 +10,8 @@ export interface TokenizerFiles {
 }
 
 /**
- * A tokenizer of trained merges. Ids: the special tokens, the 256 bytes, then one per merge in order. Bytes are written
- * in the alphabet of GPT-2. Two merges never make the same text here, since each is a token of its own.
+ * A tokenizer of trained merges. Ids: the special tokens, the 256 bytes, then the merges in order, each one unless it
+ * makes the text of an earlier one. Bytes are written in the alphabet of GPT-2.
  */
 export function tokenizerFiles({ merges }: Pick<TrainedBpe, 'merges'>): TokenizerFiles {
   const special = Object.values(specialTokens)

@@ -1,0 +1,70 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PacelineError } from '../errors.ts'
+
+/** A prompt of a benchmark; in the format that MT-bench and Spec-Bench have made common. */
+export interface Question {
+  /** Unique in a suite. */
+  readonly id: number
+  readonly category: string
+  /** What the user says, turn by turn. At least one. */
+  readonly turns: readonly string[]
+}
+
+const expected = 'expected { "question_id": integer, "category": name, "turns": [text, ...] } a line'
+
+/**
+ * Reads the questions of a JSONL file, or of all *.jsonl files of a folder in the order of their names. Other fields are
+ * ignored, and so are blank lines.
+ * Throws code `file` for what cannot be read, `format` with file and line for what breaks the format.
+ */
+export async function readSuite(path: string): Promise<Question[]> {
+  const found = await stat(path).catch(failed(path))
+  const files = found.isDirectory()
+    ? (await readdir(path).catch(failed(path)))
+        .filter((name) => name.endsWith('.jsonl'))
+        .sort()
+        .map((name) => join(path, name))
+    : [path]
+  const questions: Question[] = []
+  const places = new Map<number, string>()
+  for (const file of files)
+    for (const [index, line] of (await readFile(file, 'utf8').catch(failed(file))).split('\n').entries()) {
+      if (line.trim() === '') continue
+      const where = `${file}, line ${index + 1}`
+      const question = parseQuestion(line, where)
+      const before = places.get(question.id)
+      if (before !== undefined)
+        throw new PacelineError('format', `${where}: question_id ${question.id} is that of ${before}; give it another.`)
+      places.set(question.id, where)
+      questions.push(question)
+    }
+  if (questions.length === 0) throw new PacelineError('format', `${path}: there are no questions; ${expected}.`)
+  return questions
+}
+
+function parseQuestion(line: string, where: string): Question {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch (cause) {
+    throw new PacelineError('format', `${where}: not valid JSON: ${(cause as Error).message}; ${expected}.`, { cause })
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new PacelineError('format', `${where}: not an object; ${expected}.`)
+  const { question_id: id, category, turns } = value as Record<string, unknown>
+  const isText = (text: unknown) => typeof text === 'string' && text !== ''
+  const refuse = (field: string, content: unknown) => {
+    throw new PacelineError('format', `${where}: "${field}" is ${JSON.stringify(content) ?? 'missing'}; ${expected}.`)
+  }
+  if (!Number.isSafeInteger(id)) refuse('question_id', id)
+  if (!isText(category)) refuse('category', category)
+  if (!(Array.isArray(turns) && turns.length > 0 && turns.every(isText))) refuse('turns', turns)
+  return { id: id as number, category: category as string, turns: turns as string[] }
+}
+
+function failed(path: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new PacelineError('file', `${path}: cannot be read: ${(cause as Error).message}`, { cause })
+  }
+}
