@@ -40,6 +40,7 @@ Examples:
   $ paceline generate ./model "Once upon a time"   write on
   $ paceline profile --model ./model               time passes of 1 to 32 rows on this machine
   $ paceline data --input text.jsonl --out runs/data    pack text for training
+  $ paceline train lm --data runs/data --out runs/a --minutes 60    train a model on it
 
 Each command explains itself: paceline generate --help`,
 )
