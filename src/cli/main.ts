@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { PacelineError } from '../errors.ts'
 import { addData } from './data.ts'
+import { addExport } from './export.ts'
 import { addGenerate } from './generate.ts'
 import { addInspect } from './inspect.ts'
 import { addProfile } from './profile.ts'
 import { oneLine } from './terminal.ts'
+import { addTrain } from './train.ts'
 
 /*
  * The command `paceline`. Exit codes: 0, 2 for arguments that are wrong, 1 for anything else that fails; 128 and the
@@ -27,6 +29,8 @@ const program = new Command('paceline')
 addGenerate(program)
 addInspect(program)
 addProfile(program)
+addTrain(program)
+addExport(program)
 addData(program)
 program.addHelpText(
   'after',
@@ -36,6 +40,7 @@ Examples:
   $ paceline generate ./model "Once upon a time"   write on
   $ paceline profile --model ./model               time passes of 1 to 32 rows on this machine
   $ paceline data --input text.jsonl --out runs/data    pack text for training
+  $ paceline train lm --data runs/data --out runs/a --minutes 60    train a model on it
 
 Each command explains itself: paceline generate --help`,
 )

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bytes, count, harmless, oneLine, short, table } from './terminal.ts'
+import { bytes, count, duration, harmless, oneLine, short, table } from './terminal.ts'
 
 describe('numbers', () => {
   test('show three digits, or all before the point', () => {
@@ -26,6 +26,18 @@ describe('numbers', () => {
       '2,000 TB',
     ])
   })
+})
+
+test('a duration has the two units that matter', () => {
+  expect([0, 59.4, 59.6, 750, 3599.9, 3600, 45_296].map(duration)).toEqual([
+    '0 s',
+    '59 s',
+    '1 min 00 s',
+    '12 min 30 s',
+    '1 h 00 min',
+    '1 h 00 min',
+    '12 h 35 min',
+  ])
 })
 
 test('text of a model cannot steer the terminal', () => {

@@ -43,6 +43,13 @@ export function progressLine() {
       const left = share > 0 && share < 1 ? `  ${Math.ceil(((now - from) * (1 - share)) / share / 1000)} s left` : ''
       process.stderr.write(`\r\x1b[K${task}  ${Math.floor(100 * share)} %${left}`)
     },
+    /** Any text of one line. */
+    show(text: string): void {
+      const now = performance.now()
+      if (!process.stderr.isTTY || now - shown < 50) return
+      shown = now
+      process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`)
+    },
     clear(): void {
       if (shown > 0) process.stderr.write('\r\x1b[K')
       shown = Number.NEGATIVE_INFINITY
@@ -72,6 +79,14 @@ export function short(value: number): string {
 /** 1,234,567. */
 export function count(value: number): string {
   return value.toLocaleString('en-US')
+}
+
+/** 1 h 05 min, 12 min 30 s, 45 s. */
+export function duration(seconds: number): string {
+  const [s, m] = [Math.round(seconds), Math.round(seconds / 60)]
+  const two = (value: number) => String(value).padStart(2, '0')
+  if (s < 60) return `${s} s`
+  return s < 3600 ? `${Math.floor(s / 60)} min ${two(s % 60)} s` : `${count(Math.floor(m / 60))} h ${two(m % 60)} min`
 }
 
 /** 1.23 MB: units of 1000. */

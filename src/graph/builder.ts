@@ -1,7 +1,19 @@
 import { PacelineError } from '../errors.ts'
 import type { DType } from '../tensor/index.ts'
 import { type ShapeRule, shapeRules } from './shapes.ts'
-import type { CacheSpec, Graph, Input, Node, Operations, OpName, Precision, Shape, Value, Weight } from './types.ts'
+import type {
+  AllOperations,
+  CacheSpec,
+  Graph,
+  Input,
+  Node,
+  Operations,
+  OpName,
+  Precision,
+  Shape,
+  Value,
+  Weight,
+} from './types.ts'
 
 /** Writes a graph one operation at a time; shapes are checked as it grows. */
 export class GraphBuilder {
@@ -36,53 +48,90 @@ export class GraphBuilder {
     return this.#caches.push(spec) - 1
   }
 
-  linear(x: Value, weight: Weight, bias?: Weight): Value {
-    return this.#apply('linear', bias ? [x, weight, bias] : [x, weight], {})[0]
+  linear(x: Value, weight: Value, bias?: Value): Value {
+    return this.apply('linear', bias ? [x, weight, bias] : [x, weight], {})[0]
   }
 
-  rmsNorm(x: Value, gain: Weight, eps: number): Value {
-    return this.#apply('rmsNorm', [x, gain], { eps })[0]
+  rmsNorm(x: Value, gain: Value, eps: number): Value {
+    return this.apply('rmsNorm', [x, gain], { eps })[0]
   }
 
   rope(x: Value, positions: Value, attributes: Operations['rope']): Value {
-    return this.#apply('rope', [x, positions], attributes)[0]
+    return this.apply('rope', [x, positions], attributes)[0]
   }
 
   attention(q: Value, k: Value, v: Value, attributes: Operations['attention']): Value {
-    return this.#apply('attention', [q, k, v], attributes)[0]
+    return this.apply('attention', [q, k, v], attributes)[0]
   }
 
   siluMul(gate: Value, up: Value): Value {
-    return this.#apply('siluMul', [gate, up], {})[0]
+    return this.apply('siluMul', [gate, up], {})[0]
   }
 
   add(a: Value, b: Value): Value {
-    return this.#apply('add', [a, b], {})[0]
+    return this.apply('add', [a, b], {})[0]
   }
 
   split(x: Value, sizes: readonly number[]): Value[] {
-    return this.#apply('split', [x], { sizes })
+    return this.apply('split', [x], { sizes })
   }
 
   reshape(x: Value, shape: Shape): Value {
-    return this.#apply('reshape', [x], { shape })[0]
+    return this.apply('reshape', [x], { shape })[0]
   }
 
   argmax(x: Value): Value {
-    return this.#apply('argmax', [x], {})[0]
+    return this.apply('argmax', [x], {})[0]
   }
 
   topK(x: Value, k: number): { values: Value; indices: Value } {
-    const [values, indices] = this.#apply('topK', [x], { k })
+    const [values, indices] = this.apply('topK', [x], { k })
     return { values, indices }
   }
 
   softmax(x: Value): Value {
-    return this.#apply('softmax', [x], {})[0]
+    return this.apply('softmax', [x], {})[0]
   }
 
   logSoftmax(x: Value): Value {
-    return this.#apply('logSoftmax', [x], {})[0]
+    return this.apply('logSoftmax', [x], {})[0]
+  }
+
+  embedding(table: Value, ids: Value): Value {
+    return this.apply('embedding', [table, ids], {})[0]
+  }
+
+  crossEntropy(logits: Value, targets: Value): Value {
+    return this.apply('crossEntropy', [logits, targets], {})[0]
+  }
+
+  mul(a: Value, b: Value): Value {
+    return this.apply('mul', [a, b], {})[0]
+  }
+
+  scale(x: Value, by: number): Value {
+    return this.apply('scale', [x], { by })[0]
+  }
+
+  constant(value: number): Value {
+    return this.apply('constant', [], { value })[0]
+  }
+
+  sum(x: Value): Value {
+    return this.apply('sum', [x], {})[0]
+  }
+
+  concat(parts: readonly Value[]): Value {
+    return parts.length === 1 ? parts[0] : this.apply('concat', parts, {})[0]
+  }
+
+  /** The nodes so far. */
+  get nodes(): readonly Node[] {
+    return this.#nodes
+  }
+
+  get weights(): readonly Weight[] {
+    return this.#weights
   }
 
   output(name: string, value: Value): void {
@@ -100,7 +149,8 @@ export class GraphBuilder {
     }
   }
 
-  #apply<O extends OpName>(op: O, inputs: Value[], attributes: Operations[O]): Value[] {
+  /** Adds any operation: what gradients are written with. */
+  apply<O extends OpName>(op: O, inputs: readonly Value[], attributes: AllOperations[O]): Value[] {
     const rule = shapeRules[op] as ShapeRule<O>
     const outputs = rule(inputs, attributes).map((typed) => ({ id: this.#nextId++, ...typed }))
     this.#nodes.push({ op, attributes, inputs, outputs } as Node)

@@ -1,6 +1,9 @@
 export { GraphBuilder } from './builder.ts'
+export { differentiate } from './differentiate.ts'
 export { type InterpreterState, interpret, type RowKeysAndValues } from './interpret.ts'
+export { parameterName, prune, withTrainable } from './trainable.ts'
 export {
+  type AllOperations,
   type CacheSpec,
   type Dim,
   type Graph,
@@ -11,6 +14,8 @@ export {
   type OpName,
   type Precision,
   type Shape,
+  type TrainingOperations,
+  type TrainingOpName,
   type Value,
   type Weight,
 } from './types.ts'

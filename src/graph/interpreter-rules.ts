@@ -1,5 +1,7 @@
 import { dequantise, quantiseInt4, quantiseInt8, quantiseRow, type Tensor, type TypedArray } from '../tensor/index.ts'
-import { isWeight, type Node, type Operations, type OpName, type Precision } from './types.ts'
+import { eachRow, lastSize, mapRows, pathTo, ranked, rowsOf, softmax, sum, zip } from './interpreter-loops.ts'
+import { trainingRules } from './interpreter-training-rules.ts'
+import { type AllOperations, isWeight, type Node, type OpName, type Precision } from './types.ts'
 
 /** Keys and values of some positions, one `[kvHeads, headDim]` entry per position. */
 export interface RowKeysAndValues {
@@ -26,7 +28,7 @@ interface Context {
 
 export type InterpretRule<O extends OpName> = (
   inputs: readonly Tensor[],
-  attributes: Operations[O],
+  attributes: AllOperations[O],
   context: Context,
 ) => TypedArray[]
 
@@ -73,8 +75,8 @@ export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
     const [rows, heads, headDim] = q.shape
     const kvHeads = k.shape[1]
     const own: RowKeysAndValues = { keys: rowsOf(k), values: rowsOf(v) }
-    state.fresh[cache] = own
-    const past = state.past[cache]
+    if (cache !== null) state.fresh[cache] = own
+    const past = cache === null ? { keys: [], values: [] } : state.past[cache]
     const out = new Float32Array(rows * heads * headDim)
     for (let row = 0; row < rows; row++) {
       const path = pathTo(row, state.parents)
@@ -150,6 +152,8 @@ export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
       })
     }),
   ],
+
+  ...trainingRules,
 }
 
 type Product = (row: Float32Array, out: Float32Array) => void
@@ -197,51 +201,3 @@ const quantisedProduct =
       out[n] = dot * (scales?.[n] ?? 1) * rowScale
     }
   }
-
-/** The rows from a child of the cache's end down to `row`. */
-function pathTo(row: number, parents: ArrayLike<number>): number[] {
-  const path: number[] = []
-  for (let r = row; r >= 0; r = parents[r]) path.unshift(r)
-  return path
-}
-
-function softmax(scores: readonly number[]): number[] {
-  const max = scores.reduce((a, b) => Math.max(a, b))
-  const exps = scores.map((score) => Math.exp(score - max))
-  const total = exps.reduce((a, b) => a + b)
-  return exps.map((value) => value / total)
-}
-
-/** Indices in falling order of value; the lower index first among equals. */
-function ranked(row: Float32Array): number[] {
-  return [...row.keys()].sort((a, b) => row[b] - row[a] || a - b)
-}
-
-const lastSize = (x: Tensor) => x.shape[x.shape.length - 1]
-
-function eachRow(x: Tensor, visit: (row: Float32Array, index: number) => void): void {
-  const size = lastSize(x)
-  const data = x.data as Float32Array
-  for (let r = 0; r < data.length / size; r++) visit(data.subarray(r * size, (r + 1) * size), r)
-}
-
-function mapRows(x: Tensor, outSize: number, compute: (row: Float32Array, out: Float32Array) => void): Float32Array {
-  const result = new Float32Array((x.data.length / lastSize(x)) * outSize)
-  eachRow(x, (row, r) => compute(row, result.subarray(r * outSize, (r + 1) * outSize)))
-  return result
-}
-
-function zip(a: Tensor, b: Tensor, combine: (x: number, y: number) => number): Float32Array {
-  return Float32Array.from(a.data as Float32Array, (x, i) => combine(x, Number(b.data[i])))
-}
-
-function rowsOf(x: Tensor): Float32Array[] {
-  const size = x.shape[1] * x.shape[2]
-  return Array.from({ length: x.shape[0] }, (_, r) => (x.data as Float32Array).subarray(r * size, (r + 1) * size))
-}
-
-function sum(row: Float32Array, of: (value: number) => number): number {
-  let total = 0
-  for (const value of row) total += of(value)
-  return total
-}

@@ -1,10 +1,10 @@
 import { PacelineError } from '../errors.ts'
 import type { DType } from '../tensor/index.ts'
-import type { Operations, OpName, Shape, Value } from './types.ts'
+import type { AllOperations, OpName, Shape, Value } from './types.ts'
 
 /** dtype and shape of an output. */
 export type Typed = Pick<Value, 'dtype' | 'shape'>
-export type ShapeRule<O extends OpName> = (inputs: readonly Value[], attributes: Operations[O]) => Typed[]
+export type ShapeRule<O extends OpName> = (inputs: readonly Value[], attributes: AllOperations[O]) => Typed[]
 
 /** What each operation accepts and returns. A rule throws through `fail` when the inputs do not fit. */
 export const shapeRules: { readonly [O in OpName]: ShapeRule<O> } = {
@@ -63,6 +63,82 @@ export const shapeRules: { readonly [O in OpName]: ShapeRule<O> } = {
   },
   softmax: ([x]) => [f32(x.shape)],
   logSoftmax: ([x]) => [f32(x.shape)],
+
+  embedding: ([table, ids]) => {
+    expectRank('embedding', table, 2)
+    expectIds('embedding', ids)
+    return [f32([...ids.shape, table.shape[1]])]
+  },
+  crossEntropy: ([logits, targets]) => {
+    expectTargets('crossEntropy', logits, targets)
+    return [f32(targets.shape)]
+  },
+  mul: elementwise('mul'),
+  scale: ([x]) => [f32(x.shape)],
+  constant: () => [f32([])],
+  sum: () => [f32([])],
+  concat: (parts) => {
+    const leading = parts[0].shape.slice(0, -1)
+    if (!parts.every(({ shape }) => same(shape.slice(0, -1), leading) && typeof last(shape) === 'number'))
+      fail('concat', `${parts.map(show).join(', ')} differ before the last dimension`)
+    return [f32([...leading, parts.reduce((total, { shape }) => total + (last(shape) as number), 0)])]
+  },
+  broadcast: ([x, like]) => {
+    expectRank('broadcast', x, 0)
+    return [f32(like.shape)]
+  },
+  sumRows: ([x]) => [f32([last(x.shape)])],
+  linearInputGradient: ([dy, weight]) => {
+    expectRank('linearInputGradient', weight, 2)
+    if (last(dy.shape) !== weight.shape[0])
+      fail('linearInputGradient', `gradient ${show(dy)} does not fit weight ${show(weight)}`)
+    return [f32([...dy.shape.slice(0, -1), weight.shape[1]])]
+  },
+  linearWeightGradient: ([dy, x]) => {
+    if (!same(dy.shape.slice(0, -1), x.shape.slice(0, -1)))
+      fail('linearWeightGradient', `gradient ${show(dy)} does not fit input ${show(x)}`)
+    return [f32([last(dy.shape), last(x.shape)])]
+  },
+  embeddingGradient: ([ids, dy], { count }) => {
+    expectIds('embeddingGradient', ids)
+    if (dy.shape.length !== 2 || dy.shape[0] !== ids.shape[0])
+      fail('embeddingGradient', `gradient ${show(dy)} does not fit ids ${show(ids)}`)
+    return [f32([count, dy.shape[1]])]
+  },
+  rmsNormGradient: ([x, gain, dy]) => {
+    if (!same(x.shape, dy.shape) || !same(gain.shape, [last(x.shape)]))
+      fail('rmsNormGradient', `x ${show(x)}, gain ${show(gain)}, dy ${show(dy)}`)
+    return [f32(x.shape), f32(gain.shape)]
+  },
+  siluMulGradient: ([gate, up, dy]) => {
+    if (!same(gate.shape, up.shape) || !same(gate.shape, dy.shape))
+      fail('siluMulGradient', `gate ${show(gate)}, up ${show(up)}, dy ${show(dy)}`)
+    return [f32(gate.shape), f32(gate.shape)]
+  },
+  softmaxGradient: elementwise('softmaxGradient'),
+  logSoftmaxGradient: elementwise('logSoftmaxGradient'),
+  crossEntropyGradient: ([logits, targets, dlosses]) => {
+    expectTargets('crossEntropyGradient', logits, targets)
+    if (!same(dlosses.shape, targets.shape)) fail('crossEntropyGradient', `${show(dlosses)} for ${show(targets)}`)
+    return [f32(logits.shape)]
+  },
+  attentionGradient: ([q, k, v, dy]) => {
+    const [rows, heads, headDim] = q.shape
+    if (!same(dy.shape, [rows, (heads as number) * (headDim as number)]) || !same(k.shape, v.shape))
+      fail('attentionGradient', `q ${show(q)}, k ${show(k)}, v ${show(v)}, dy ${show(dy)}`)
+    return [f32(q.shape), f32(k.shape), f32(v.shape)]
+  },
+}
+
+function expectIds(op: OpName, ids: Value): void {
+  expectRank(op, ids, 1)
+  if (ids.dtype !== 'i32') fail(op, `expected ids in i32, got ${show(ids)}`)
+}
+
+function expectTargets(op: OpName, logits: Value, targets: Value): void {
+  expectRank(op, logits, 2)
+  expectIds(op, targets)
+  if (logits.shape[0] !== targets.shape[0]) fail(op, `targets ${show(targets)} for logits ${show(logits)}`)
 }
 
 function elementwise(op: OpName) {

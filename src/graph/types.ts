@@ -48,9 +48,9 @@ export interface Operations {
   /**
    * Each row attends to the cache, then to its ancestors among the rows, then to itself; inputs q [rows, heads, headDim],
    * k and v [rows, kvHeads, headDim] -> [rows, heads * headDim]. Query head h uses key head floor(h / (heads / kvHeads)).
-   * `window`: how many newest keys a row sees, itself included.
+   * `window`: how many newest keys a row sees, itself included. `cache` null: the rows are all there is (training).
    */
-  attention: { readonly cache: number; readonly scale: number; readonly window: number | null }
+  attention: { readonly cache: number | null; readonly scale: number; readonly window: number | null }
   /** silu(gate) * up; two inputs of one shape. Shazeer 2020 (SwiGLU). */
   siluMul: Record<never, never>
   add: Record<never, never>
@@ -67,11 +67,51 @@ export interface Operations {
   logSoftmax: Record<never, never>
 }
 
-export type OpName = keyof Operations
+/** What only training needs: losses, and the operations that gradients are made of. See `gradients.ts`. */
+export interface TrainingOperations {
+  /** Rows of a table by id; inputs table [N, D], ids [rows] i32 -> [rows, D] */
+  embedding: Record<never, never>
+  /** -log softmax(logits)[target], row by row; inputs logits [rows, N], targets [rows] i32 -> [rows] */
+  crossEntropy: Record<never, never>
+  /** Elementwise; two inputs of one shape. */
+  mul: Record<never, never>
+  scale: { readonly by: number }
+  /** A scalar that is known when the graph is written. */
+  constant: { readonly value: number }
+  /** The sum of all elements, a scalar. */
+  sum: Record<never, never>
+  /** Joins along the last dimension: undoes `split`. */
+  concat: Record<never, never>
+  /** A scalar, repeated to the shape of the second input, whose values do not matter. */
+  broadcast: Record<never, never>
+  /** Sums over all dimensions but the last; [.., N] -> [N] */
+  sumRows: Record<never, never>
+  /** dx = dy W; inputs dy [.., N], W [N, K] -> [.., K] */
+  linearInputGradient: Record<never, never>
+  /** dW = dy^T x; inputs dy [.., N], x [.., K] -> [N, K] */
+  linearWeightGradient: Record<never, never>
+  /** Inputs ids [rows] i32, dy [rows, D] -> [count, D]: the rows of dy, added up by id. */
+  embeddingGradient: { readonly count: number }
+  /** Inputs x, gain, dy -> dx, dgain */
+  rmsNormGradient: { readonly eps: number }
+  /** Inputs gate, up, dy -> dgate, dup */
+  siluMulGradient: Record<never, never>
+  /** Inputs y, dy -> dx */
+  softmaxGradient: Record<never, never>
+  logSoftmaxGradient: Record<never, never>
+  /** Inputs logits, targets, dlosses [rows] -> dlogits */
+  crossEntropyGradient: Record<never, never>
+  /** Inputs q, k, v, dy [rows, heads * headDim] -> dq, dk, dv; of attention over the rows alone. */
+  attentionGradient: { readonly scale: number; readonly window: number | null }
+}
+
+export type AllOperations = Operations & TrainingOperations
+export type OpName = keyof AllOperations
+export type TrainingOpName = keyof TrainingOperations
 
 export interface Node<O extends OpName = OpName> {
   readonly op: O
-  readonly attributes: Operations[O]
+  readonly attributes: AllOperations[O]
   readonly inputs: readonly Value[]
   readonly outputs: readonly Value[]
 }

@@ -9,6 +9,8 @@ export interface LayerContext {
   readonly rotation: Rotation
   readonly precision: Precision
   readonly positions: Value // [rows]
+  /** Whether keys and values stay behind for later runs; yes unless given. In training the rows are all there is. */
+  readonly cached?: boolean
 }
 
 /**
@@ -30,7 +32,7 @@ export function norm({ g, spec }: LayerContext, x: Value, name: string): Value {
 
 /** Attention with grouped queries (Ainslie et al. 2023); q, k and v are one product. */
 function selfAttention(context: LayerContext, x: Value, prefix: string, window: number | null): Value {
-  const { g, spec, rotation, positions } = context
+  const { g, spec, rotation, positions, cached = true } = context
   const { headCount, kvHeadCount, headDim } = spec
   const sizes = [headCount, kvHeadCount, kvHeadCount].map((heads) => heads * headDim)
   const joined = project(
@@ -44,7 +46,7 @@ function selfAttention(context: LayerContext, x: Value, prefix: string, window: 
   const turned = (part: Value, name: string) =>
     g.rope(spec.qkNorm ? norm(context, part, `${prefix}.${name}`) : part, positions, rotation)
   const mixed = g.attention(turned(parts[0], 'q_norm'), turned(parts[1], 'k_norm'), parts[2], {
-    cache: g.cache({ kvHeads: kvHeadCount, headDim }),
+    cache: cached ? g.cache({ kvHeads: kvHeadCount, headDim }) : null,
     scale: 1 / Math.sqrt(headDim),
     window,
   }) // [rows, heads * headDim]

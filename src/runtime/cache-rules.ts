@@ -1,4 +1,5 @@
 import { PacelineError } from '../errors.ts'
+import type { Graph } from '../graph/index.ts'
 
 /** Throws unless `path` runs from a row whose parent is -1 downwards, each row the child of the one before. */
 export function checkPath(path: ArrayLike<number>, parents: ArrayLike<number>): void {
@@ -30,4 +31,21 @@ export function checkRoom(rows: number, length: number, capacity: number): void 
 export function checkTruncate(to: number, length: number): void {
   if (!(Number.isInteger(to) && to >= 0 && to <= length))
     throw new PacelineError('argument', `truncate: expected a length from 0 to ${length}, got ${to}`)
+}
+
+/** For a run without a cache. */
+export function requireCache(graph: Graph): void {
+  if (graph.caches.length > 0)
+    throw new PacelineError('argument', 'this graph keeps keys and values: the run needs a cache for its rows')
+}
+
+/** Throws unless the rows are whole blocks and every parent lies in its row's block. */
+export function checkBlocks(parents: ArrayLike<number>, block = parents.length): void {
+  checkParents(parents)
+  if (!(Number.isInteger(block) && block >= 1 && parents.length % block === 0))
+    throw new PacelineError('argument', `${parents.length} rows are not whole blocks of ${block}`)
+  for (let i = 0; i < parents.length; i++) {
+    if (parents[i] >= 0 && parents[i] < i - (i % block))
+      throw new PacelineError('argument', `row ${i} has parent ${parents[i]} outside its block of ${block} rows`)
+  }
 }

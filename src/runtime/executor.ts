@@ -40,9 +40,15 @@ export interface RunOptions {
 
 /** How the rows of one run see one another and what came before. */
 export interface RowLayout {
-  readonly cache: KvCache
+  /** Needed where attention reads a cache; without one, a graph's rows see nothing but one another. */
+  readonly cache?: KvCache
   /** parents[i] < i is the row before row i on its path; -1: row i follows the last position of the cache. */
   readonly parents: Int32Array
+  /**
+   * Without a cache: the rows are blocks of this many, and no path leaves its block, so that only rows of one block need
+   * comparing. All rows are one block unless given.
+   */
+  readonly block?: number
 }
 
 /** Keys and values of every attention layer for the positions decided so far. */

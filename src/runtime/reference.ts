@@ -1,7 +1,7 @@
 import { PacelineError } from '../errors.ts'
 import { type Graph, type InterpreterState, interpret, type RowKeysAndValues } from '../graph/index.ts'
 import { toFloat32 } from '../tensor/index.ts'
-import { checkParents, checkPath, checkRoom, checkTruncate } from './cache-rules.ts'
+import { checkBlocks, checkParents, checkPath, checkRoom, checkTruncate, requireCache } from './cache-rules.ts'
 import type { Executor, KvCache } from './executor.ts'
 
 /** The reference interpreter as an executor: slow and obvious, the oracle of the others in tests. */
@@ -24,7 +24,11 @@ export const referenceExecutor: Executor = {
       weightBytes: [...weights.values()].reduce((sum, data) => sum + data.byteLength, 0),
       async run(inputs, { rows, outputs = [...graph.outputs.keys()] } = {}) {
         const cache = rows?.cache as ReferenceCache | undefined
-        const state = cache ? cache.begin(rows!.parents) : { past: [], parents: [], fresh: [] }
+        if (rows && !cache) {
+          requireCache(graph)
+          checkBlocks(rows.parents, rows.block)
+        }
+        const state = cache ? cache.begin(rows!.parents) : { past: [], parents: rows?.parents ?? [], fresh: [] }
         const results = interpret(graph, (weight) => weights.get(weight.id)!, inputs, state)
         return Object.fromEntries(outputs.map((name) => [name, results[name]]))
       },

@@ -8,6 +8,7 @@ export {
   toFloat32,
 } from './convert.ts'
 export { allocate, bytesPerElement, type DType, type TypedArray, type TypedArrays, viewAs } from './dtype.ts'
+export { memorySource } from './memory.ts'
 export {
   dequantise,
   type Int4Weights,

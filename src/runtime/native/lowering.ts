@@ -1,5 +1,13 @@
 import { PacelineError } from '../../errors.ts'
-import { type Graph, isWeight, type Node, type Operations, type OpName, type Value } from '../../graph/index.ts'
+import {
+  type Graph,
+  isWeight,
+  type Node,
+  type Operations,
+  type OpName,
+  type TrainingOpName,
+  type Value,
+} from '../../graph/index.ts'
 import { planBuffers, type View, widthOf } from './plan.ts'
 
 /** A program without its weights: a flat list of kernel calls over views of one arena (format: native/src/program.h). */
@@ -21,8 +29,8 @@ interface RotationTable extends Readonly<Operations['rope']> {
 
 type LoweringRule<O extends OpName> = (program: ProgramWriter, node: Node<O>) => void
 
-/** How each operation becomes a kernel call. Splits and reshapes are views: they need none. */
-const loweringRules: { readonly [O in OpName]: LoweringRule<O> } = {
+/** How each operation but those of training becomes a kernel call. Splits and reshapes are views: they need none. */
+const loweringRules: { readonly [O in Exclude<OpName, TrainingOpName>]: LoweringRule<O> } = {
   linear(program, { inputs: [x, weight, bias], outputs: [y] }) {
     if (!isWeight(weight) || x.shape.length !== 2)
       throw new PacelineError(
@@ -53,7 +61,7 @@ const loweringRules: { readonly [O in OpName]: LoweringRule<O> } = {
   attention(program, { inputs: [q, k, v], outputs: [y], attributes: { cache, scale, window } }) {
     const [, heads, headDim] = q.shape as [string, number, number]
     const views = [q, k, v, y].map((value) => program.view(value))
-    program.call(3, ...views, cache, heads, k.shape[1] as number, headDim, program.constant(scale), window ?? -1)
+    program.call(3, ...views, cache!, heads, k.shape[1] as number, headDim, program.constant(scale), window ?? -1)
   },
 
   siluMul(program, { inputs: [gate, up], outputs: [y] }) {
@@ -86,13 +94,23 @@ const loweringRules: { readonly [O in OpName]: LoweringRule<O> } = {
 
 /** Writes a graph as a program. Throws code `unsupported` for what no kernel does. */
 export function lower(graph: Graph): Program {
+  for (const node of graph.nodes) requireDecoding(node)
   const writer = new ProgramWriter(graph)
   for (const node of graph.nodes) {
     requireRows(node)
-    ;(loweringRules[node.op] as LoweringRule<OpName>)(writer, node as Node<OpName>)
+    ;(loweringRules[node.op as keyof typeof loweringRules] as LoweringRule<OpName>)(writer, node as Node<OpName>)
     for (const output of node.outputs) writer.wrote(output)
   }
   return writer.finish()
+}
+
+/** Training runs elsewhere. */
+function requireDecoding({ op, attributes }: Node): void {
+  if (!(op in loweringRules) || (op === 'attention' && (attributes as Operations['attention']).cache === null))
+    throw new PacelineError(
+      'unsupported',
+      `the native executor decodes, it does not train: it has no "${op}"${op === 'attention' ? ' without a cache' : ''}; train with ONNX Runtime`,
+    )
 }
 
 /** Row-wise operations over the last of several dimensions would need one call per group; only rmsNorm has that. */

@@ -1,4 +1,4 @@
-import type { LoweringRule } from './lowering.ts'
+import type { LoweringRule } from './context.ts'
 
 /**
  * Attention in two parts, since the cache enters as an input that is never copied: scores against the cached keys and
@@ -10,7 +10,8 @@ export const attentionRule: LoweringRule<'attention'> = (context, { inputs: [q, 
   const [, heads, headDim] = q.shape as [string, number, number]
   const kvHeads = k.shape[1] as number
   const groups = heads / kvHeads
-  const { cache, scale, window } = attributes
+  const { scale, window } = attributes
+  const cache = attributes.cache!
 
   const headsFirst = (value: typeof q, name?: string) =>
     model.node('Transpose', [context.read(value)], { perm: [1, 0, 2] }, name === undefined ? undefined : [name])

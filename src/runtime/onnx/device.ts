@@ -17,7 +17,7 @@ export async function measureDevice({ threads = availableParallelism() } = {}): 
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     threads,
     streamGbPerS: await measureStream(threads),
-    gemmGflops: await measureGemm(threads),
+    gemmGflops: await gemmRate(threads),
   }
 }
 
@@ -38,37 +38,70 @@ async function measureStream(threads: number): Promise<number> {
   return data.byteLength / seconds / 1e9
 }
 
-async function measureGemm(threads: number): Promise<number> {
-  const size = 1024
-  const model = new OnnxModel()
-  const operands = ['a', 'b'].map((name) => model.input(name, 'f32', [size, size]))
-  model.node('MatMul', operands, {}, ['y'])
-  model.output('y', 'f32', [size, size])
-  const operand = { data: new Float32Array(size * size).fill(0.5), dims: [size, size] }
-  const seconds = await timeRuns(model, threads, { a: operand, b: operand })
-  return (2 * size ** 3) / seconds / 1e9
+async function gemmRate(threads: number): Promise<number> {
+  const gemm = await measureGemm(1024, 1024, 1024, threads)
+  try {
+    return await gemm.run(9)
+  } finally {
+    await gemm.dispose()
+  }
 }
 
-/** The median time of a run, in seconds, after a warm-up. */
+/**
+ * A product [rows, inner] x [inner, columns] of f32, both operands inputs, as in training. `run` returns its rate in 1e9
+ * operations per second: the median of `count` runs after a warm-up.
+ */
+export async function measureGemm(rows: number, inner: number, columns: number, threads = availableParallelism()) {
+  const model = new OnnxModel()
+  const operand = (name: string, dims: number[]) => {
+    model.input(name, 'f32', dims)
+    return { data: new Float32Array(dims[0] * dims[1]).fill(0.5), dims }
+  }
+  const inputs = { a: operand('a', [rows, inner]), b: operand('b', [inner, columns]) }
+  // The sum keeps the copy of the result out of the measurement.
+  model.node('ReduceSum', [model.node('MatMul', ['a', 'b'])], { keepdims: 0 }, ['y'])
+  model.output('y', 'f32', [])
+  const timed = await openTimed(model, threads, inputs)
+  return {
+    run: async (count = 5) => (2 * rows * inner * columns) / (await timed.seconds(count)) / 1e9,
+    dispose: timed.dispose,
+  }
+}
+
 async function timeRuns(
   model: OnnxModel,
   threads: number,
   inputs: Readonly<Record<string, { data: Float32Array; dims: number[] }>>,
 ): Promise<number> {
+  const timed = await openTimed(model, threads, inputs)
+  try {
+    return await timed.seconds(9)
+  } finally {
+    await timed.dispose()
+  }
+}
+
+/** `seconds` is the median time of a run, after a warm-up. */
+async function openTimed(
+  model: OnnxModel,
+  threads: number,
+  inputs: Readonly<Record<string, { data: Float32Array; dims: number[] }>>,
+) {
   const ort = await loadOnnxRuntime()
   const session = await createSession(ort, model, { threads, executionProviders: ['cpu'] })
-  try {
-    const feeds = Object.fromEntries(
-      Object.entries(inputs).map(([name, { data, dims }]) => [name, new ort.Tensor('float32', data, dims)]),
-    )
-    const times: number[] = []
-    for (let i = 0; i < 12; i++) {
-      const from = performance.now()
-      await session.run(feeds)
-      if (i >= 3) times.push((performance.now() - from) / 1000)
-    }
-    return times.sort((a, b) => a - b)[times.length >> 1]
-  } finally {
-    await session.release()
+  const feeds = Object.fromEntries(
+    Object.entries(inputs).map(([name, { data, dims }]) => [name, new ort.Tensor('float32', data, dims)]),
+  )
+  return {
+    async seconds(count: number): Promise<number> {
+      const times: number[] = []
+      for (let i = 0; i < count + 3; i++) {
+        const from = performance.now()
+        await session.run(feeds)
+        if (i >= 3) times.push((performance.now() - from) / 1000)
+      }
+      return times.sort((a, b) => a - b)[times.length >> 1]
+    },
+    dispose: () => session.release(),
   }
 }

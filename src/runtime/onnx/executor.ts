@@ -3,8 +3,8 @@ import type * as Ort from 'onnxruntime-node'
 import { PacelineError } from '../../errors.ts'
 import type { Graph } from '../../graph/index.ts'
 import type { DType, Tensor, TensorSource } from '../../tensor/index.ts'
-import { checkParents } from '../cache-rules.ts'
-import type { CompileOptions, Executable, Executor, RunOptions } from '../executor.ts'
+import { checkBlocks, checkParents, requireCache } from '../cache-rules.ts'
+import type { CompileOptions, Executable, Executor, RowLayout, RunOptions } from '../executor.ts'
 import { newKeys, newValues } from './attention.ts'
 import { FunctionalCache } from './cache.ts'
 import { type Feed, Feeds, type RunContext } from './feeds.ts'
@@ -24,12 +24,17 @@ const largeBytes = 256 << 20
 export function onnxExecutor({
   threads = availableParallelism(),
   executionProviders = ['cpu'],
+  training = false,
 }: OnnxOptions = {}): Executor {
   return {
     name: 'onnx',
     async compile(graph, source, options = {}) {
       const ort = await loadOnnxRuntime()
-      const { session, feeds, weightBytes } = await load(ort, graph, source, options, { threads, executionProviders })
+      const { session, feeds, weightBytes } = await load(ort, graph, source, options, {
+        threads,
+        executionProviders,
+        training,
+      })
       if (weightBytes > largeBytes) collectGarbage()
       return new OnnxExecutable(ort, session, graph, feeds, weightBytes)
     },
@@ -97,14 +102,17 @@ class OnnxExecutable implements Executable {
   ): Promise<Record<string, Tensor>> {
     const names = outputs ?? [...this.#graph.outputs.keys()]
     const cache = rows?.cache as FunctionalCache | undefined
-    if (rows) {
+    if (rows && cache) {
       checkParents(rows.parents)
-      cache!.checkRoom(rows.parents.length)
+      cache.checkRoom(rows.parents.length)
+    } else if (rows) {
+      requireCache(this.#graph)
+      checkBlocks(rows.parents, rows.block)
     }
-    const feeds = this.#prepare(inputs, cache, rows?.parents)
-    const results = await this.#session.run(feeds, rows ? [...names, ...this.#newRows] : names)
-    if (rows)
-      cache!.stage({
+    const feeds = this.#prepare(inputs, rows)
+    const results = await this.#session.run(feeds, cache ? [...names, ...this.#newRows] : names)
+    if (rows && cache)
+      cache.stage({
         parents: rows.parents,
         layers: this.#graph.caches.map((_, l) => ({
           keys: results[newKeys(l)].data as Float32Array,
@@ -124,11 +132,7 @@ class OnnxExecutable implements Executable {
     await this.#session.release()
   }
 
-  #prepare(
-    inputs: Readonly<Record<string, Tensor>>,
-    cache?: FunctionalCache,
-    parents?: Int32Array,
-  ): Ort.InferenceSession.FeedsType {
+  #prepare(inputs: Readonly<Record<string, Tensor>>, layout?: RowLayout): Ort.InferenceSession.FeedsType {
     const feeds: Record<string, Ort.Tensor> = {}
     for (const { name, dtype } of this.#graph.inputs) {
       const given = inputs[name]
@@ -140,8 +144,8 @@ class OnnxExecutable implements Executable {
     const run: RunContext = {
       inputs,
       rows: inputs[this.#graph.inputs[0].name].shape[0],
-      ...(cache && { cache }),
-      ...(parents && { visibility: visibilityOf(parents) }),
+      ...(layout?.cache && { cache: layout.cache as FunctionalCache }),
+      ...(layout && { visibility: visibilityOf(layout.parents), block: layout.block ?? layout.parents.length }),
     }
     for (const [name, { type, make }] of this.#feeds) {
       const { dims, data } = make(run)

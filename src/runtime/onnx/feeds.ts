@@ -2,7 +2,7 @@ import type { Input, Operations, Value } from '../../graph/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { FunctionalCache } from './cache.ts'
 import type { OnnxDim, OnnxModel, OnnxType } from './model.ts'
-import { pastBias, rowBias, type Visibility } from './visibility.ts'
+import { blockBias, pastBias, rowBias, type Visibility } from './visibility.ts'
 
 /** What one run knows: its inputs, and for attention the cache and who sees whom. */
 export interface RunContext {
@@ -11,6 +11,8 @@ export interface RunContext {
   readonly rows: number
   readonly cache?: FunctionalCache
   readonly visibility?: Visibility
+  /** Rows of a block, where paths stay within blocks. */
+  readonly block?: number
 }
 
 /** An input of the ONNX model that is computed here, before a run, rather than by operators inside it. */
@@ -94,6 +96,30 @@ export class Feeds {
     return this.#add(`row bias ${groups} ${window}`, 'f32', [1, 'query rows', 'rows'], ({ visibility }) =>
       rowBias(visibility!, groups, window),
     )
+  }
+
+  /** As `rowBias` for each block by itself, or once for all where they are alike: [1 or blocks, 1, groups * block, block]. */
+  blockBias(groups: number, window: number | null): string {
+    const dims = ['bias blocks', 1, `${groups} blocks of rows`, 'block']
+    return this.#add(`block bias ${groups} ${window}`, 'f32', dims, ({ visibility, block }) =>
+      blockBias(visibility!, block!, groups, window),
+    )
+  }
+
+  /** How rows are blocks of heads: [blocks, block, ...heads]. */
+  blockShape(...heads: readonly number[]): string {
+    return this.#add(`block shape ${heads}`, 'i64', [2 + heads.length], ({ rows, block }) => ({
+      dims: [2 + heads.length],
+      data: BigInt64Array.from([rows / block!, block!, ...heads], BigInt),
+    }))
+  }
+
+  /** The same with heads in front: [blocks, ...heads, block, headDim]. */
+  headsFirstShape(kvHeads: number, groups: number, headDim: number): string {
+    return this.#add(`heads shape ${kvHeads} ${groups} ${headDim}`, 'i64', [5], ({ rows, block }) => ({
+      dims: [5],
+      data: BigInt64Array.from([rows / block!, kvHeads, groups, block!, headDim], BigInt),
+    }))
   }
 
   /** How many of the attention weights belong to the cache, and how many to the rows. */

@@ -1,32 +1,25 @@
 import { PacelineError } from '../../errors.ts'
-import { type Graph, isWeight, type Node, type OpName, type Shape, type Value, type Weight } from '../../graph/index.ts'
-import { smallestScale } from '../../tensor/index.ts'
+import { type Graph, isWeight, type Node, type OpName, type Value, type Weight } from '../../graph/index.ts'
 import { attentionRule } from './attention.ts'
+import { blockAttentionRule } from './block-attention.ts'
+import { LoweringContext, type LoweringRule } from './context.ts'
 import type { Feeds } from './feeds.ts'
 import type { OnnxModel, OnnxType } from './model.ts'
+import { logSoftmax, normalised, silu } from './shared.ts'
+import { trainingRules } from './training.ts'
 import type { PackedWeight } from './weights.ts'
-
-export type LoweringRule<O extends OpName> = (context: LoweringContext, node: Node<O>) => void
 
 /** How each operation is said in ONNX. */
 const loweringRules: { readonly [O in OpName]: LoweringRule<O> } = {
   linear(context, { inputs: [x, weight, bias], outputs: [y] }) {
-    if (!isWeight(weight) || x.shape.length !== 2)
-      throw new PacelineError(
-        'unsupported',
-        'under ONNX Runtime a linear layer takes [rows, K] and a checkpoint weight',
-      )
-    const packed = context.packed(weight)
-    const product = products[packed.precision](context, x, weight, packed as never)
+    if (x.shape.length !== 2)
+      throw new PacelineError('unsupported', `under ONNX Runtime a linear layer takes [rows, K], got [${x.shape}]`)
+    const product = isWeight(weight) ? storedProduct(context, x, weight) : products.f32(context, x, weight, undefined)
     context.define(y, bias ? context.model.node('Add', [product, context.weight(bias)]) : product)
   },
 
   rmsNorm(context, { inputs: [x, gain], outputs: [y], attributes: { eps } }) {
-    const attributes = { axis: -1, epsilon: { float: eps } }
-    context.define(
-      y,
-      context.model.node('SimplifiedLayerNormalization', [context.read(x), context.weight(gain)], attributes),
-    )
+    context.define(y, normalised(context, x, gain, eps).y)
   },
 
   rope(context, { inputs: [x, positions], outputs: [y], attributes }) {
@@ -37,12 +30,10 @@ const loweringRules: { readonly [O in OpName]: LoweringRule<O> } = {
     context.define(y, turned, [1, -1, heads * headDim])
   },
 
-  attention: attentionRule,
+  attention: (context, node) => (node.attributes.cache === null ? blockAttentionRule : attentionRule)(context, node),
 
   siluMul(context, { inputs: [gate, up], outputs: [y] }) {
-    const name = context.read(gate)
-    const silu = context.model.node('Mul', [name, context.model.node('Sigmoid', [name])])
-    context.define(y, context.model.node('Mul', [silu, context.read(up)]))
+    context.define(y, context.model.node('Mul', [silu(context, gate).silu, context.read(up)]))
   },
 
   add(context, { inputs: [a, b], outputs: [y] }) {
@@ -87,14 +78,23 @@ const loweringRules: { readonly [O in OpName]: LoweringRule<O> } = {
   },
 
   logSoftmax(context, { inputs: [x], outputs: [y] }) {
-    context.define(y, context.model.node('LogSoftmax', [context.read(x)], { axis: -1 }))
+    context.define(y, logSoftmax(context, x))
   },
+
+  ...trainingRules,
 }
 
 type Product<P extends PackedWeight> = (context: LoweringContext, x: Value, weight: Weight, packed: P) => string
 
+function storedProduct(context: LoweringContext, x: Value, weight: Weight): string {
+  const packed = context.packed(weight)
+  return products[packed.precision](context, x, weight, packed as never)
+}
+
 /** x W^T by precision. Each keeps a row's result independent of the rows beside it. */
-const products: { readonly [P in PackedWeight['precision']]: Product<Extract<PackedWeight, { precision: P }>> } = {
+const products: {
+  readonly f32: (context: LoweringContext, x: Value, weight: Value, packed: unknown) => string
+} & { readonly [P in 'int8' | 'int4']: Product<Extract<PackedWeight, { precision: P }>> } = {
   f32: ({ model, read, weight: name }, x, weight) => model.node('Gemm', [read(x), name(weight)], { transB: 1 }),
 
   int8({ model, quantised }, x, weight, { data, scales }) {
@@ -122,80 +122,6 @@ const products: { readonly [P in PackedWeight['precision']]: Product<Extract<Pac
     return model.node('ms:MatMulNBits', [read(x), stored, groupScales], attributes)
   },
 }
-
-/** What a rule works with: the model being written, and the ONNX name of every value written so far. */
-export class LoweringContext {
-  readonly model: OnnxModel
-  readonly feeds: Feeds
-  readonly #packed: ReadonlyMap<number, PackedWeight>
-  /** Where a value is stored, and the dimensions it was written with. */
-  readonly #stored = new Map<number, { name: string; dims: string }>()
-  readonly #reshaped = new Map<string, string>()
-  readonly #weights = new Map<number, string>()
-  readonly #quantised = new Map<number, { values: string; scale: string }>()
-
-  constructor(model: OnnxModel, feeds: Feeds, packed: ReadonlyMap<number, PackedWeight>) {
-    this.model = model
-    this.feeds = feeds
-    this.#packed = packed
-  }
-
-  /** Records that `value` is the ONNX value `name`, written with `dims` (those of the graph unless given). */
-  define(value: Value, name: string, dims: readonly number[] = onnxDims(value.shape)): void {
-    this.#stored.set(value.id, { name, dims: `${dims}` })
-  }
-
-  alias(value: Value, of: Value): void {
-    this.#stored.set(value.id, this.#stored.get(of.id)!)
-  }
-
-  /** The ONNX name of `value`, in the graph's shape. */
-  readonly read = (value: Value): string => this.as(value, onnxDims(value.shape))
-
-  /** The ONNX name of the elements of `value` in another shape; -1 stands for the symbolic size. */
-  as(value: Value, dims: readonly number[]): string {
-    const { name, dims: stored } = this.#stored.get(value.id)!
-    if (stored === `${dims}`) return name
-    const key = `${name} as ${dims}`
-    const reshaped = this.#reshaped.get(key) ?? this.model.node('Reshape', [name, this.model.integers(...dims)])
-    this.#reshaped.set(key, reshaped)
-    return reshaped
-  }
-
-  packed(weight: Weight): PackedWeight {
-    return this.#packed.get(weight.id)!
-  }
-
-  /** The name of an f32 weight. */
-  readonly weight = (value: Value): string => {
-    const known = this.#weights.get(value.id)
-    if (known) return known
-    const { data } = this.packed(value as Weight)
-    const name = this.model.initializer('f32', value.shape as number[], data)
-    this.#weights.set(value.id, name)
-    return name
-  }
-
-  /** Rows of `x` in 8 bits (offset 128) and the scale of each, [rows, 1]; made once for all layers that read `x`. */
-  readonly quantised = (x: Value): { values: string; scale: string } => {
-    const known = this.#quantised.get(x.id)
-    if (known) return known
-    const { model } = this
-    const name = this.read(x)
-    const max = model.node('ReduceMax', [model.node('Abs', [name]), model.integers(-1)], { keepdims: 1 })
-    const scale = model.node('Max', [
-      model.node('Div', [max, model.scalar('f32', 127)]),
-      model.scalar('f32', smallestScale),
-    ])
-    const flat = model.node('Reshape', [scale, model.integers(-1)])
-    const values = model.node('QuantizeLinear', [name, flat, this.feeds.zeroPoints()], { axis: 0 })
-    const result = { values, scale }
-    this.#quantised.set(x.id, result)
-    return result
-  }
-}
-
-const onnxDims = (shape: Shape): number[] => shape.map((size) => (typeof size === 'number' ? size : -1))
 
 /** Writes `graph` as an ONNX model whose inputs are the graph's, plus what `feeds` derives from them and the cache. */
 export function lower(graph: Graph, packed: ReadonlyMap<number, PackedWeight>, feeds: Feeds, model: OnnxModel): void {

@@ -4,8 +4,8 @@ import { ProtobufWriter } from './protobuf.ts'
 export const onnxType = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7 } as const
 export type OnnxType = keyof typeof onnxType
 
-/** An attribute: an integer, a list of integers, or (wrapped, since 1.0 is an integer to JavaScript) a float. */
-export type OnnxAttribute = number | readonly number[] | { readonly float: number }
+/** An attribute: an integer, a list of integers, or (wrapped, since 1.0 is an integer to JavaScript) a float, or a text. */
+export type OnnxAttribute = number | readonly number[] | { readonly float: number } | { readonly text: string }
 
 export type OnnxDim = number | string
 
@@ -150,6 +150,9 @@ function writeNode(message: ProtobufWriter, { type, domain, inputs, outputs, att
       } else if ('float' in value) {
         attribute.float(2, value.float)
         attribute.int(20, 1) // FLOAT
+      } else if ('text' in value) {
+        attribute.string(4, value.text)
+        attribute.int(20, 3) // STRING
       } else {
         for (const item of value) attribute.int(8, item)
         attribute.int(20, 7) // INTS

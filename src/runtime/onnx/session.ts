@@ -7,6 +7,8 @@ export interface SessionOptions {
   readonly threads: number
   /** Passed through to ONNX Runtime, e.g. `['webgpu', 'cpu']`. */
   readonly executionProviders: readonly string[]
+  /** For graphs with large results between operations, run again and again: memory stays with the session for reuse. */
+  readonly training?: boolean
 }
 
 /** Loads the native library at the first call; never at import. */
@@ -34,7 +36,7 @@ export async function createSession(
       executionProviders: [...options.executionProviders] as Ort.InferenceSession.ExecutionProviderConfig[],
       logSeverityLevel: 3,
       // The arena keeps what packing the weights frees; without it that memory goes back to the system.
-      enableCpuMemArena: false,
+      enableCpuMemArena: options.training ?? false,
       // Trunk and head are two sessions on the same processors: one must not spin while the other works.
       extra: { session: { force_spinning_stop: '1' } },
     })

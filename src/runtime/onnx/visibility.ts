@@ -43,3 +43,21 @@ export function rowBias({ parents, depths }: Visibility, groups: number, window:
   for (let group = 1; group < groups; group++) data.copyWithin(group * rows * rows, 0, rows * rows)
   return { dims: [1, groups * rows, rows], data }
 }
+
+/** [blocks, 1, groups * block, block], with one block for all where all are alike; -1e9 where a row does not look. */
+export function blockBias({ parents }: Visibility, block: number, groups: number, window: number | null) {
+  const blocks = parents.length / block
+  const alike = parents.every(
+    (parent, row) => (parent < 0 ? -1 : parent - (row - (row % block))) === parents[row % block],
+  )
+  const size = groups * block * block
+  const masks = Array.from({ length: alike ? 1 : blocks }, (_, b) => {
+    const own = parents.slice(b * block, (b + 1) * block).map((parent) => (parent < 0 ? -1 : parent - b * block))
+    return rowBias(visibilityOf(own), groups, window).data
+  })
+  const data = new Float32Array(masks.length * size)
+  masks.forEach((mask, b) => {
+    data.set(mask, b * size)
+  })
+  return { dims: [masks.length, 1, groups * block, block], data }
+}

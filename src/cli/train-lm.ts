@@ -1,0 +1,147 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { PacelineError } from '../errors.ts'
+import { exportRun, languageModelTensors, openLanguageModel, runFolder, runTraining } from '../training/index.ts'
+import { interruption } from './interruption.ts'
+import { integer } from './options.ts'
+import { count, remark } from './terminal.ts'
+import {
+  above,
+  addTrainOptions,
+  budgetOf,
+  commandLine,
+  recordedOptions,
+  resolveTrainFlags,
+  scheduleOf,
+  share,
+  type TrainFlags,
+} from './train-options.ts'
+import { trainingReport } from './training-report.ts'
+
+interface Flags extends TrainFlags {
+  readonly data?: string
+  readonly init?: string
+  readonly teacher?: string
+  readonly teacherShare: number
+  readonly width: number
+  readonly layers: number
+  readonly heads: number
+  readonly kvHeads: number
+  readonly intermediate: number
+  readonly context?: number
+  readonly untied?: boolean
+  readonly sequences: number
+  readonly length: number
+  readonly taskMix: number
+  readonly decay: number
+  readonly betas: readonly [number, number]
+  readonly clip: number
+  readonly seed: number
+  readonly threads?: number
+}
+
+export function addTrainLm(train: Command): void {
+  const command = train
+    .command('lm')
+    .summary('a language model')
+    .description(
+      'Trains a language model of the Llama family on a packed dataset, from random weights or from a model.',
+    )
+    .option('--data <folder>', 'the dataset, packed by "paceline data"')
+    .option('--init <folder>', 'begin with the weights and the shape of this model')
+    .option('--teacher <folder>', 'also learn the distributions of this model, of the same tokenizer (distillation)')
+    .option('--teacher-share <x>', 'share of the divergence from the teacher in the loss', share, 0.5)
+    .option('--width <n>', 'hidden size', integer(2), 256)
+    .option('--layers <n>', 'decoder layers', integer(1), 14)
+    .option('--heads <n>', 'attention heads', integer(1), 4)
+    .option('--kv-heads <n>', 'key and value heads, a divisor of --heads', integer(1), 2)
+    .option('--intermediate <n>', 'inner size of the MLP', integer(1), 704)
+    .option('--context <n>', 'positions the model is made for (default: --length)', integer(1))
+    .option('--untied', 'the head has a matrix of its own, not the embedding table')
+    .option('--sequences <n>', 'sequences per batch', integer(1), 16)
+    .option('--length <n>', 'tokens per sequence', integer(2), 256)
+    .option('--task-mix <x>', 'exponent of the share of each task: 1 as the data are, 0 all alike', share, 1)
+    .option('--decay <x>', 'weight decay, of matrices', share, 0.1)
+    .option('--betas <b1,b2>', 'memory of the moments', betas, [0.9, 0.95])
+    .option('--clip <x>', 'largest global norm of the gradient', above(0), 1)
+    .option('--seed <n>', 'of initial weights and the order of the data', integer(0), 1)
+    .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
+  addTrainOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ paceline train lm --data ./packed --out ./runs/a --minutes 60
+  $ paceline train lm --resume --out ./runs/a
+  $ paceline export --run ./runs/a --out ./model --dtype f16
+
+The first Ctrl-C ends the run after the update in progress, with a checkpoint; the second ends the process.`,
+    )
+    .action(async () => run(await resolveTrainFlags<Flags>(command)))
+}
+
+async function run(flags: Flags & { readonly out: string }): Promise<void> {
+  const { data, init, out, sequences, length, seed, decay, betas, clip, resume = false } = flags
+  if (data === undefined) throw new PacelineError('argument', 'give --data FOLDER: a dataset packed by "paceline data"')
+  const folder = runFolder(out, flags.keep)
+  const budget = budgetOf(flags)
+  const task = await openLanguageModel({
+    data,
+    ...(init !== undefined && { init }),
+    ...(flags.teacher !== undefined && { teacher: { folder: flags.teacher, share: flags.teacherShare } }),
+    shape: {
+      hiddenSize: flags.width,
+      layerCount: flags.layers,
+      headCount: flags.heads,
+      kvHeadCount: flags.kvHeads,
+      intermediateSize: flags.intermediate,
+      contextLength: flags.context ?? length,
+      tiedEmbeddings: !flags.untied,
+    },
+    sequences,
+    length,
+    taskMix: flags.taskMix,
+    seed,
+    ...(flags.threads !== undefined && { threads: flags.threads }),
+    optimiser: { decay, betas, clip },
+  })
+  const report = trainingReport()
+  using interrupted = interruption()
+  try {
+    const { reason, state, checkpoint } = await runTraining(folder, {
+      task,
+      schedule: scheduleOf(flags),
+      budget,
+      accumulate: flags.accumulate,
+      evaluateEvery: flags.evalEvery,
+      checkpointEvery: flags.checkpointEvery,
+      resume,
+      command: commandLine(),
+      options: recordedOptions(flags),
+      signal: interrupted.signal,
+      reporter: report,
+    })
+    report.clear()
+    if (reason === 'interrupted') {
+      remark(`stopped after update ${count(state.updates)}; checkpoint: ${checkpoint}`)
+      remark(`go on with: paceline train lm --resume --out ${out}`)
+      return
+    }
+    const { update } = await exportRun(folder, folder.model, {
+      dtype: 'f16',
+      which: 'best',
+      tensorsOf: languageModelTensors,
+    })
+    const best = state.best === null ? '' : `, validation loss ${state.best.loss.toFixed(4)}`
+    process.stdout.write(`${folder.model}: the model after update ${count(update)}${best}\n`)
+  } finally {
+    report.clear()
+    await task.dispose()
+  }
+}
+
+function betas(text: string): [number, number] {
+  const values = text.split(',').map(Number)
+  if (values.length !== 2 || !values.every((beta) => beta >= 0 && beta < 1))
+    throw new InvalidArgumentError('Expected two numbers from 0 to below 1, such as 0.9,0.95.')
+  return [values[0], values[1]]
+}

@@ -1,0 +1,101 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { PacelineError } from '../errors.ts'
+import { type Budget, type ScheduleName, type ScheduleOptions, scheduleNames } from '../training/index.ts'
+import { applyConfigFile } from './config-file.ts'
+import { integer, number } from './options.ts'
+
+/** The flags that every training has. */
+export interface TrainFlags {
+  readonly out?: string
+  readonly config?: string
+  readonly resume?: boolean
+  readonly accumulate: number
+  readonly learningRate: number
+  readonly warmup: number
+  readonly schedule: ScheduleName
+  readonly finalShare?: number
+  readonly cooldown: number
+  readonly updates?: number
+  readonly tokens?: number
+  readonly minutes?: number
+  readonly evalEvery: number
+  readonly checkpointEvery: number
+  readonly keep: number
+}
+
+export function addTrainOptions(command: Command): Command {
+  return command
+    .option('--out <folder>', 'the folder of the run: checkpoints, curve, and the model at the end')
+    .option('--config <file>', 'options from a JSON file, such as the run.json of an earlier run; flags go before it')
+    .option('--resume', 'go on with the run in --out, with its options')
+    .option('--accumulate <n>', 'batches per update', integer(1), 1)
+    .option('--learning-rate <x>', 'the highest learning rate', above(0), 1e-3)
+    .option('--warmup <n>', 'updates until the learning rate is at its highest', integer(0), 100)
+    .addOption(new Option('--schedule <name>', 'how it falls').choices(scheduleNames).default('cosine'))
+    .option('--final-share <x>', 'the last rate as a share of the highest (default: 0.1 for cosine, else 0)', share)
+    .option('--cooldown <x>', 'share of the run in which warmup-stable-decay falls', share, 0.2)
+    .option('--updates <n>', 'end after this many updates', integer(1))
+    .option('--tokens <n>', 'end after this many tokens', above(0))
+    .option('--minutes <n>', 'end after this time', above(0))
+    .option('--eval-every <n>', 'updates between evaluations', integer(1), 500)
+    .option('--checkpoint-every <n>', 'updates between checkpoints', integer(1), 200)
+    .option('--keep <n>', 'newest checkpoints to keep, besides the best', integer(1), 2)
+}
+
+/** Where a run is, and not what it is: not taken from the file of another one. */
+const local = ['out', 'config', 'resume']
+
+/**
+ * The flags with the options of --config or, to resume, of the run in --out.
+ * Throws code `argument` where --out is missing or a file has a wrong option, `file` where one is missing.
+ */
+export async function resolveTrainFlags<F extends TrainFlags>(command: Command): Promise<F & { readonly out: string }> {
+  const { config, resume, out } = command.opts<F>()
+  if (config !== undefined) await applyConfigFile(command, config, local)
+  if (out === undefined) throw new PacelineError('argument', 'give --out FOLDER: where the run is to be kept')
+  if (resume) await applyConfigFile(command, `${out}/run.json`, local)
+  return command.opts<F & { readonly out: string }>()
+}
+
+/** The options that make a run what it is, for its record. */
+export function recordedOptions(flags: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(flags).filter(([name]) => !local.includes(name)))
+}
+
+export function scheduleOf({ schedule, learningRate, warmup, finalShare, cooldown }: TrainFlags): ScheduleOptions {
+  return { schedule, learningRate, warmup, decayShare: cooldown, ...(finalShare !== undefined && { finalShare }) }
+}
+
+/** Throws code `argument` where there is no limit. */
+export function budgetOf({ updates, tokens, minutes }: TrainFlags): Budget {
+  if (updates === undefined && tokens === undefined && minutes === undefined)
+    throw new PacelineError('argument', 'give --updates, --tokens or --minutes: when the run is to end')
+  return {
+    ...(updates !== undefined && { updates }),
+    ...(tokens !== undefined && { tokens }),
+    ...(minutes !== undefined && { minutes }),
+  }
+}
+
+/** The command line as one would type it. */
+export function commandLine(args: readonly string[] = process.argv.slice(2)): string {
+  return ['paceline', ...args]
+    .map((arg) => (/^[\w./:=,@%+-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`))
+    .join(' ')
+}
+
+/** A number above `low`. */
+export function above(low: number): (text: string) => number {
+  return (text) => {
+    const value = number(text)
+    if (!(value > low)) throw new InvalidArgumentError(`Expected a number above ${low}.`)
+    return value
+  }
+}
+
+/** A number from 0 to 1. */
+export function share(text: string): number {
+  const value = number(text)
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('Expected a number from 0 to 1.')
+  return value
+}

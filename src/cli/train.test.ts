@@ -1,0 +1,147 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { loadModel } from 'paceline'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openCheckpoint } from '../checkpoint/index.ts'
+import { openSafetensors } from '../tensor/index.ts'
+import { packDataset } from '../training/index.ts'
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+let folder = ''
+const at = (...names: string[]) => join(folder, ...names)
+const words = ['red', 'green', 'blue', 'white']
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'paceline-train-'))
+  // What is to be learned: the same word three times.
+  const rows = Array.from({ length: 400 }, (_, i) => {
+    const word = words[i % words.length]
+    return { prompt: `Say ${word} ${i}`, response: `${word} ${word} ${word}` }
+  })
+  await writeFile(at('data.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  await packDataset({ files: [at('data.jsonl')], folder: at('packed'), vocabulary: 300, validation: 0.05 })
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs the built command. `started` gets the process as it starts. */
+function paceline(args: readonly string[], started?: (child: ChildProcess) => void): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [main, ...args])
+    const ended = { stdout: '', stderr: '' }
+    for (const stream of ['stdout', 'stderr'] as const)
+      child[stream].setEncoding('utf8').on('data', (text) => {
+        ended[stream] += text
+      })
+    child.on('close', (code) => resolve({ code, ...ended }))
+    started?.(child)
+  })
+}
+
+const tiny = ['--width', '48', '--layers', '2', '--heads', '2', '--kv-heads', '1', '--intermediate', '96']
+const batch = ['--sequences', '4', '--length', '64', '--learning-rate', '0.01', '--warmup', '5']
+const lm = (out: string, ...more: string[]) => [
+  ...['train', 'lm', '--data', at('packed'), '--out', at(out), ...tiny, ...batch],
+  ...more,
+]
+
+async function weightsOf(model: string): Promise<Record<string, number[]>> {
+  const file = await openSafetensors(at(model, 'model.safetensors'))
+  const weights: Record<string, number[]> = {}
+  for (const name of file.infos.keys()) weights[name] = Array.from((await file.read(name)).data as Uint16Array)
+  await file.close()
+  return weights
+}
+
+describe.sequential('paceline train lm', () => {
+  test('learns from a dataset and writes a model that generates what it has learned', async () => {
+    const ended = await paceline(lm('whole', '--updates', '80', '--eval-every', '20', '--checkpoint-every', '30'))
+    expect(ended).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/model after update \d+, validation loss 0\.\d+/),
+    })
+    expect((await readdir(at('whole'))).sort()).toEqual([
+      'checkpoints',
+      'curve.csv',
+      'curve.svg',
+      'model',
+      'run.json',
+      'tokenizer',
+    ])
+    const losses = (await readFile(at('whole', 'curve.csv'), 'utf8')).trim().split('\n').slice(1)
+    expect(losses.length).toBe(80)
+
+    const checkpoint = await openCheckpoint(at('whole', 'model'))
+    expect(checkpoint.source.infos.get('model.embed_tokens.weight')!.dtype).toBe('f16')
+    await checkpoint.close()
+    await using model = await loadModel(at('whole', 'model'))
+    const generation = model.generate([{ role: 'user', content: 'Say blue 2' }], { maxTokens: 20 })
+    expect(await generation.result()).toMatchObject({ text: 'blue blue blue', finishReason: 'stop' })
+  })
+
+  test('interrupted, it says how to go on, and ends with the same weights', async () => {
+    const run = lm('parts', '--updates', '80', '--eval-every', '20', '--checkpoint-every', '30')
+    const interrupted = await paceline(run, (child) => {
+      child.stderr!.on('data', (text) => {
+        // The first line comes with the first evaluation.
+        if (String(text).includes('validation')) child.kill('SIGINT')
+      })
+    })
+    expect(interrupted).toMatchObject({ code: 130, stdout: '' })
+    expect(interrupted.stderr).toContain(`paceline train lm --resume --out ${at('parts')}`)
+    const rest = await paceline(['train', 'lm', '--resume', '--out', at('parts')])
+    expect(rest).toMatchObject({ code: 0 })
+    expect(await weightsOf('parts/model')).toEqual(await weightsOf('whole/model'))
+  })
+
+  test('goes on from a model, and is exported in another dtype', async () => {
+    const init = ['--init', at('whole', 'model'), '--updates', '2', '--learning-rate', '0.0001']
+    expect(await paceline(lm('tuned', ...init))).toMatchObject({ code: 0 })
+    const curve = (await readFile(at('tuned', 'curve.csv'), 'utf8')).trim().split('\n')
+    expect(Number(curve[1].split(',')[4])).toBeLessThan(0.5)
+    const exported = await paceline(['export', '--run', at('tuned'), '--out', at('bf16'), '--dtype', 'bf16'])
+    expect(exported).toMatchObject({ code: 0, stderr: '' })
+    expect(JSON.parse(await readFile(at('bf16', 'config.json'), 'utf8'))).toMatchObject({ torch_dtype: 'bfloat16' })
+  })
+
+  test('learns from a teacher', async () => {
+    const taught = ['--teacher', at('whole', 'model'), '--teacher-share', '0.9', '--updates', '10']
+    expect(await paceline(lm('student', ...taught, '--layers', '1'))).toMatchObject({ code: 0 })
+    const provenance = JSON.parse(await readFile(at('student', 'model', 'paceline.json'), 'utf8'))
+    expect(provenance).toMatchObject({ method: 'lm', data: { teacher: { share: 0.9 } }, metrics: { update: 10 } })
+    const curve = (await readFile(at('student', 'curve.csv'), 'utf8')).trim().split('\n').slice(1)
+    const losses = curve.map((line) => Number(line.split(',')[4]))
+    expect(losses[9]).toBeLessThan(losses[0])
+  })
+
+  test.concurrent.for<[what: string, args: () => string[], code: number, names: string[]]>([
+    ['no dataset', () => ['train', 'lm', '--out', at('x'), '--updates', '1'], 2, ['--data']],
+    ['no folder', () => ['train', 'lm', '--data', at('packed'), '--updates', '1'], 2, ['--out']],
+    ['no end', () => lm('x'), 2, ['--updates', '--minutes']],
+    ['a missing dataset', () => ['train', 'lm', '--data', at('no'), '--out', at('x'), '--updates', '1'], 1, ['no']],
+    ['a run that is there', () => lm('whole', '--updates', '80'), 2, ['checkpoints already', '--resume']],
+    ['no run to resume', () => ['train', 'lm', '--resume', '--out', at('no')], 1, ['run.json']],
+    [
+      'another shape',
+      () => ['train', 'lm', '--resume', '--out', at('whole'), '--width', '64'],
+      1,
+      ['model.hidden_size is 48'],
+    ],
+    ['heads that do not divide', () => lm('x', '--updates', '1', '--heads', '5'), 2, ['width is 48', '5 heads']],
+    ['an unknown schedule', () => lm('x', '--updates', '1', '--schedule', 'no'), 2, ['--schedule', 'cosine']],
+    ['no run to export', () => ['export', '--run', at('no'), '--out', at('y')], 1, ['run.json']],
+  ])('%s is said in one line', async ([, args, code, names], { expect }) => {
+    const ended = await paceline(args())
+    expect(ended).toMatchObject({ code, stdout: '' })
+    expect(ended.stderr).toMatch(/^paceline: .+\n$/)
+    for (const name of names) expect(ended.stderr).toContain(name)
+  })
+})

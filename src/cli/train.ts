@@ -1,0 +1,13 @@
+import type { Command } from 'commander'
+import { addTrainLm } from './train-lm.ts'
+
+/** One line per method. */
+const methods: readonly ((train: Command) => void)[] = [addTrainLm]
+
+export function addTrain(program: Command): void {
+  const train = program
+    .command('train')
+    .summary('train a model or a drafter')
+    .description('Trains on this machine. A run can be ended at any moment and goes on where it was with --resume.')
+  for (const add of methods) add(train)
+}

@@ -1,0 +1,202 @@
+import type { Tensor } from '../tensor/index.ts'
+import { eachRow, lastSize, mapRows, pathTo, rowsOf, softmax, sum, zip } from './interpreter-loops.ts'
+import type { InterpretRule } from './interpreter-rules.ts'
+import type { TrainingOpName } from './types.ts'
+
+/** What the operations of training compute, in the same plain loops as the others. */
+export const trainingRules: { readonly [O in TrainingOpName]: InterpretRule<O> } = {
+  embedding: ([table, ids]) => {
+    const width = lastSize(table)
+    const out = new Float32Array(ids.data.length * width)
+    eachId(ids, (id, row) => {
+      out.set((table.data as Float32Array).subarray(id * width, (id + 1) * width), row * width)
+    })
+    return [out]
+  },
+
+  crossEntropy: ([logits, targets]) => {
+    const losses = new Float32Array(targets.data.length)
+    eachRow(logits, (row, r) => {
+      const max = row.reduce((a, b) => Math.max(a, b))
+      losses[r] = Math.log(sum(row, (v) => Math.exp(v - max))) + max - row[Number(targets.data[r])]
+    })
+    return [losses]
+  },
+
+  mul: ([a, b]) => [zip(a, b, (x, y) => x * y)],
+
+  scale: ([x], { by }) => [(x.data as Float32Array).map((v) => v * by)],
+
+  constant: (_, { value }) => [Float32Array.of(value)],
+
+  sum: ([x]) => [Float32Array.of(sum(x.data as Float32Array, (v) => v))],
+
+  concat: (parts) => {
+    const width = parts.reduce((total, part) => total + lastSize(part), 0)
+    const out = new Float32Array(parts.reduce((total, part) => total + part.data.length, 0))
+    let start = 0
+    for (const part of parts) {
+      const from = start
+      eachRow(part, (row, r) => out.set(row, r * width + from))
+      start += lastSize(part)
+    }
+    return [out]
+  },
+
+  broadcast: ([x, like]) => [new Float32Array(like.data.length).fill(Number(x.data[0]))],
+
+  sumRows: ([x]) => {
+    const totals = new Float64Array(lastSize(x))
+    eachRow(x, (row) => {
+      row.forEach((v, i) => {
+        totals[i] += v
+      })
+    })
+    return [Float32Array.from(totals)]
+  },
+
+  linearInputGradient: ([dy, weight]) => {
+    const [outputs, inputs] = weight.shape
+    return [
+      mapRows(dy, inputs, (row, out) => {
+        for (let k = 0; k < inputs; k++) {
+          let dot = 0
+          for (let n = 0; n < outputs; n++) dot += row[n] * Number(weight.data[n * inputs + k])
+          out[k] = dot
+        }
+      }),
+    ]
+  },
+
+  linearWeightGradient: ([dy, x]) => {
+    const [outputs, inputs] = [lastSize(dy), lastSize(x)]
+    const totals = new Float64Array(outputs * inputs)
+    eachRow(dy, (row, r) => {
+      for (let n = 0; n < outputs; n++)
+        for (let k = 0; k < inputs; k++) totals[n * inputs + k] += row[n] * Number(x.data[r * inputs + k])
+    })
+    return [Float32Array.from(totals)]
+  },
+
+  embeddingGradient: ([ids, dy], { count }) => {
+    const width = lastSize(dy)
+    const totals = new Float64Array(count * width)
+    eachId(ids, (id, row) => {
+      for (let i = 0; i < width; i++) totals[id * width + i] += Number(dy.data[row * width + i])
+    })
+    return [Float32Array.from(totals)]
+  },
+
+  // With s = 1 / rms(x) and n = s x: dx = s (dy gain - n mean(dy gain n)), dgain = sum over rows of dy n.
+  rmsNormGradient: ([x, gain, dy], { eps }) => {
+    const width = lastSize(x)
+    const dgain = new Float64Array(width)
+    let start = 0
+    const dx = mapRows(x, width, (row, out) => {
+      const s = 1 / Math.sqrt(sum(row, (v) => v * v) / width + eps)
+      let mean = 0
+      for (let i = 0; i < width; i++) {
+        const d = Number(dy.data[start + i])
+        mean += (d * Number(gain.data[i]) * row[i] * s) / width
+        dgain[i] += d * row[i] * s
+      }
+      for (let i = 0; i < width; i++)
+        out[i] = s * (Number(dy.data[start + i]) * Number(gain.data[i]) - row[i] * s * mean)
+      start += width
+    })
+    return [dx, Float32Array.from(dgain)]
+  },
+
+  // silu(g) = g sigmoid(g), so silu'(g) = sigmoid(g) (1 + g (1 - sigmoid(g))).
+  siluMulGradient: ([gate, up, dy]) => {
+    const sigmoid = (g: number) => 1 / (1 + Math.exp(-g))
+    const dup = zip(gate, dy, (g, d) => d * g * sigmoid(g))
+    const slope = (gate.data as Float32Array).map((g) => sigmoid(g) * (1 + g * (1 - sigmoid(g))))
+    return [slope.map((s, i) => s * Number(up.data[i]) * Number(dy.data[i])), dup]
+  },
+
+  // y = softmax(x): dx = y (dy - sum(dy y)).
+  softmaxGradient: ([y, dy]) => [
+    mapPairs(y, dy, (row, d, out) => {
+      const total = row.reduce((t, v, i) => t + v * d[i], 0)
+      row.forEach((v, i) => {
+        out[i] = v * (d[i] - total)
+      })
+    }),
+  ],
+
+  // y = log softmax(x): dx = dy - exp(y) sum(dy).
+  logSoftmaxGradient: ([y, dy]) => [
+    mapPairs(y, dy, (row, d, out) => {
+      const total = sum(d, (v) => v)
+      row.forEach((v, i) => {
+        out[i] = d[i] - Math.exp(v) * total
+      })
+    }),
+  ],
+
+  crossEntropyGradient: ([logits, targets, dlosses]) => {
+    let r = 0
+    return [
+      mapRows(logits, lastSize(logits), (row, out) => {
+        const d = Number(dlosses.data[r])
+        softmax([...row]).forEach((p, i) => {
+          out[i] = d * (p - (i === Number(targets.data[r]) ? 1 : 0))
+        })
+        r++
+      }),
+    ]
+  },
+
+  // Per row and head, with p the attention weights and s the scores: dp = dy v^T, ds = p (dp - sum(p dp)).
+  attentionGradient: ([q, k, v, dy], { scale, window }, { state }) => {
+    const [rows, heads, headDim] = q.shape
+    const groups = heads / k.shape[1]
+    const [queries, keys, values] = [rowsOf(q), rowsOf(k), rowsOf(v)]
+    const [dq, dk, dv] = [q, k, v].map((x) => new Float64Array(x.data.length))
+    const kvWidth = k.shape[1] * headDim
+    for (let row = 0; row < rows; row++) {
+      const seen = pathTo(row, state.parents).slice(window === null ? 0 : -window)
+      for (let head = 0; head < heads; head++) {
+        const [at, kv] = [head * headDim, Math.floor(head / groups) * headDim]
+        const query = queries[row].subarray(at, at + headDim)
+        const d = (dy.data as Float32Array).subarray(row * heads * headDim + at, row * heads * headDim + at + headDim)
+        const p = softmax(seen.map((r) => scale * dot(query, keys[r].subarray(kv, kv + headDim))))
+        const dp = seen.map((r) => dot(d, values[r].subarray(kv, kv + headDim)))
+        const mean = dot(p, dp)
+        seen.forEach((r, j) => {
+          const ds = scale * p[j] * (dp[j] - mean)
+          for (let i = 0; i < headDim; i++) {
+            dq[row * heads * headDim + at + i] += ds * keys[r][kv + i]
+            dk[r * kvWidth + kv + i] += ds * query[i]
+            dv[r * kvWidth + kv + i] += p[j] * d[i]
+          }
+        })
+      }
+    }
+    return [dq, dk, dv].map((totals) => Float32Array.from(totals))
+  },
+}
+
+function eachId(ids: Tensor, visit: (id: number, row: number) => void): void {
+  ;(ids.data as Int32Array).forEach(visit)
+}
+
+function mapPairs(
+  a: Tensor,
+  b: Tensor,
+  compute: (rowA: Float32Array, rowB: Float32Array, out: Float32Array) => void,
+): Float32Array {
+  const width = lastSize(a)
+  let start = 0
+  return mapRows(a, width, (row, out) => {
+    compute(row, (b.data as Float32Array).subarray(start, start + width), out)
+    start += width
+  })
+}
+
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let total = 0
+  for (let i = 0; i < a.length; i++) total += a[i] * b[i]
+  return total
+}

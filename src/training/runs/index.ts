@@ -1,0 +1,11 @@
+export { type Exported, type ExportOptions, exportRun } from './export.ts'
+export {
+  type LanguageModelOptions,
+  languageModelTensors,
+  type NewShape,
+  openLanguageModel,
+} from './language-model.ts'
+export { type RunFolder, type RunRecord, readRecord, runFolder } from './record.ts'
+export { drawCurve, type RunOptions, runTraining } from './run.ts'
+export type { TrainingTask } from './task.ts'
+export { type FromTokens, nextTokenInputs, tokenStream, validationInputs } from './token-stream.ts'

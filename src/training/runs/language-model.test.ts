@@ -1,0 +1,104 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expectedTensors, parseConfig, shapeSpec, writeModel, writeRandomCheckpoint } from '../../checkpoint/index.ts'
+import { packDataset } from '../data/index.ts'
+import { type LanguageModelOptions, languageModelTensors, openLanguageModel } from './language-model.ts'
+import type { TrainingTask } from './task.ts'
+
+let folder = ''
+const at = (name: string) => join(folder, name)
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'paceline-lm-'))
+  const rows = Array.from({ length: 200 }, (_, i) => ({
+    prompt: `What is ${i} and ${i % 7}?`,
+    response: `It is ${i + (i % 7)}.`,
+  }))
+  await writeFile(at('data.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  await packDataset({ files: [at('data.jsonl')], folder: at('packed'), vocabulary: 300, validation: 0.1 })
+  await writeRandomCheckpoint(at('other'), 'llama-tiny', 1)
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const options = (): LanguageModelOptions => ({
+  data: at('packed'),
+  shape: {
+    hiddenSize: 32,
+    intermediateSize: 48,
+    layerCount: 2,
+    headCount: 2,
+    kvHeadCount: 1,
+    contextLength: 64,
+    tiedEmbeddings: true,
+  },
+  sequences: 2,
+  length: 32,
+  taskMix: 1,
+  seed: 1,
+  optimiser: { decay: 0.1, betas: [0.9, 0.95], clip: 1 },
+})
+const opened: TrainingTask[] = []
+afterAll(() => Promise.all(opened.map((task) => task.dispose())))
+async function open(more: Partial<LanguageModelOptions> = {}): Promise<TrainingTask> {
+  opened.push(await openLanguageModel({ ...options(), ...more }))
+  return opened[opened.length - 1]
+}
+
+test('a new model has the vocabulary and the special tokens of its dataset', async () => {
+  const { model, identity, about } = await open()
+  const spec = parseConfig(model)
+  const tokenizer = JSON.parse(await readFile(join(at('packed'), 'tokenizer.json'), 'utf8'))
+  expect(spec).toMatchObject({ hiddenSize: 32, headDim: 16, tiedEmbeddings: true, contextLength: 64 })
+  expect(spec.vocabSize).toBeGreaterThanOrEqual(Object.keys(tokenizer.model.vocab).length)
+  const end = tokenizer.added_tokens.find(({ content }: { content: string }) => content === '<|end|>')
+  expect(spec.eosTokenIds).toEqual([end.id])
+  expect(identity.dataset).toBe(about.fingerprint)
+  expect(about.fingerprint).toMatch(/^sha256:[0-9a-f]{64}$/)
+})
+
+test('its stream gives next tokens, and goes on where its state says', async () => {
+  const { data, validation } = await open()
+  const stream = data()
+  const { inputs, layout, tokens } = stream.next()
+  expect(tokens).toBe(64)
+  const [ids, targets, weights] = ['tokens', 'targets', 'weights'].map((name) => inputs[name].data as Float32Array)
+  let followed = 0
+  for (let row = 0; row + 1 < tokens; row++)
+    if (layout.parents[row + 1] === row) {
+      followed++
+      expect(targets[row]).toBe(ids[row + 1])
+    }
+  expect(followed).toBeGreaterThan(40)
+  expect(weights.reduce((a, b) => a + b)).toBeGreaterThan(0)
+  for (let i = 0; i < 20; i++) stream.next()
+  const state = JSON.parse(JSON.stringify(stream.state))
+  expect(data(state).next().inputs).toEqual(stream.next().inputs)
+  expect([...validation!()]).toEqual([...validation!()])
+})
+
+test('what does not fit is refused by name', async () => {
+  const { shape } = options()
+  await expect(open({ length: 65 })).rejects.toThrow('65 tokens long, the model is made for 64')
+  await expect(open({ shape: { ...shape, headCount: 3 } })).rejects.toThrow('the width is 32')
+  await expect(open({ init: at('other') })).rejects.toThrow('packed with the tokenizer')
+  await expect(open({ teacher: { folder: at('other'), share: 0.5 } })).rejects.toThrow('the teacher has the tokenizer')
+  await expect(open({ data: at('nowhere') })).rejects.toMatchObject({ code: 'file' })
+})
+
+test('its state holds the tensors of the checkpoint that it began with', async () => {
+  const first = await open()
+  const spec = parseConfig(first.model)
+  const tensors = languageModelTensors(first.step.state(), spec)
+  expect([...tensors.keys()].sort()).toEqual(
+    expectedTensors(spec)
+      .map(({ name }) => name)
+      .sort(),
+  )
+  const init = at('init')
+  await writeModel(init, { spec, tensors, dtype: 'f32', tokenizer: at('packed'), provenance: {} })
+  const second = await open({ init, seed: 2 })
+  expect(second.model).toEqual(first.model)
+  expect(languageModelTensors(second.step.state(), spec)).toEqual(tensors)
+  expect(() => languageModelTensors(first.step.state(), shapeSpec('llama-tiny'))).toThrow()
+})

@@ -1,0 +1,157 @@
+import {
+  type Checkpoint,
+  expectedTensors,
+  type ModelSpec,
+  openCheckpoint,
+  shapeSpec,
+  toConfig,
+} from '../../checkpoint/index.ts'
+import { PacelineError } from '../../errors.ts'
+import { memorySource, type Tensor, type TensorSource } from '../../tensor/index.ts'
+import { openTokenizer, PackedDataset, type Tokenizer, temperatureRates } from '../data/index.ts'
+import { freshTensors } from '../initialise.ts'
+import { distillationObjective, teacherPrefix } from '../objectives/distillation.ts'
+import { languageModelObjective } from '../objectives/language-model.ts'
+import { splitParameters } from '../parameters.ts'
+import { sideBySide, weightsFingerprint } from '../sources.ts'
+import type { TrainingStep } from '../step.ts'
+import { createTrainingStep } from '../training-step.ts'
+import type { TrainingTask } from './task.ts'
+import {
+  datasetFingerprint,
+  distillationInputs,
+  nextTokenInputs,
+  tokenStream,
+  validationInputs,
+} from './token-stream.ts'
+
+/** The shape of a new model; what it does not say is as in Llama. */
+export type NewShape = Pick<
+  ModelSpec,
+  'hiddenSize' | 'intermediateSize' | 'layerCount' | 'headCount' | 'kvHeadCount' | 'contextLength' | 'tiedEmbeddings'
+>
+
+export interface LanguageModelOptions {
+  /** A packed dataset. */
+  readonly data: string
+  /** A model folder to begin with, its shape and its weights; without it a new model of `shape`. */
+  readonly init?: string
+  readonly shape: NewShape
+  /** A model whose distributions are learned too, and their share of the loss: see `distillationObjective`. */
+  readonly teacher?: { readonly folder: string; readonly share: number }
+  readonly sequences: number
+  /** Rows per sequence. */
+  readonly length: number
+  /** Exponent of the tasks' shares, 0 (all alike) to 1 (as the data are): see `temperatureRates`. */
+  readonly taskMix: number
+  /** Of initial weights and the order of the data. */
+  readonly seed: number
+  /** All processors unless given. */
+  readonly threads?: number
+  readonly optimiser: { readonly decay: number; readonly betas: readonly [number, number]; readonly clip: number }
+}
+
+/**
+ * Next-token prediction over a packed dataset. Throws as `openCheckpoint` and `PackedDataset.open` do, and code
+ * `argument` for a shape that cannot be or a dataset packed with another tokenizer than the model's or the teacher's.
+ */
+export async function openLanguageModel(options: LanguageModelOptions): Promise<TrainingTask> {
+  const { data, init, teacher, sequences, length, taskMix, seed, optimiser } = options
+  const tokenizer = await openTokenizer(init ?? data)
+  const dataset = await PackedDataset.open(data, { fingerprint: tokenizer.fingerprint })
+  if (teacher !== undefined) await requireTokenizer(teacher.folder, tokenizer)
+  const initial = init === undefined ? null : await openCheckpoint(init)
+  const taught = teacher === undefined ? null : await openCheckpoint(teacher.folder)
+  try {
+    const spec = initial?.spec ?? newSpec(options.shape, tokenizer)
+    if (length > spec.contextLength)
+      throw new PacelineError(
+        'argument',
+        `sequences are ${length} tokens long, the model is made for ${spec.contextLength}: shorten them, or give a longer context.`,
+      )
+    const source = initial?.source ?? memorySource(freshTensors(spec, seed))
+    const step = await createStep(spec, source, taught, options)
+    const model = toConfig(spec)
+    const shape = { sequences, length }
+    const inputsOf = taught === null ? nextTokenInputs : distillationInputs(spec.vocabSize)
+    const teaching = taught && { share: teacher!.share, fingerprint: await weightsFingerprint(taught.source) }
+    const fingerprint = datasetFingerprint(dataset)
+    return {
+      method: 'lm',
+      step,
+      data: tokenStream(dataset, { ...shape, seed, taskRates: temperatureRates(dataset, taskMix) }, inputsOf),
+      ...(dataset.split('validation').documentCount > 0 && {
+        validation: () => validationInputs(dataset, shape, inputsOf),
+      }),
+      identity: { model, dataset: fingerprint, ...shape, taskMix, seed, ...optimiser, teacher: teaching },
+      model,
+      about: {
+        folder: data,
+        fingerprint,
+        train: dataset.total('train'),
+        validation: dataset.total('validation'),
+        sources: dataset.info.sources,
+        ...(teaching && { teacher: { folder: teacher!.folder, ...teaching } }),
+      },
+      tokenizer: tokenizer.folder,
+      dispose: () => step.dispose(),
+    }
+  } finally {
+    await initial?.close()
+    await taught?.close()
+  }
+}
+
+function createStep(
+  spec: ModelSpec,
+  source: TensorSource,
+  taught: Checkpoint | null,
+  { teacher, threads, optimiser: { betas, decay, clip } }: LanguageModelOptions,
+): Promise<TrainingStep> {
+  const options = { betas, weightDecay: decay, maxGradientNorm: clip, ...(threads !== undefined && { threads }) }
+  if (taught === null) return createTrainingStep(languageModelObjective(spec), source, options)
+  const objective = distillationObjective(spec, { teacher: taught.spec, share: teacher!.share })
+  return createTrainingStep(objective, sideBySide(source, taught.source, teacherPrefix), options)
+}
+
+/** Throws code `argument` where the teacher has another tokenizer: its distributions would be over other tokens. */
+async function requireTokenizer(folder: string, { fingerprint }: Tokenizer): Promise<void> {
+  const teacher = await openTokenizer(folder)
+  if (teacher.fingerprint !== fingerprint)
+    throw new PacelineError(
+      'argument',
+      `${folder}: the teacher has the tokenizer ${teacher.fingerprint}, the data ${fingerprint}. ` +
+        "Pack the data with the teacher's folder as --tokenizer.",
+    )
+}
+
+/** Throws code `argument` for a shape that cannot be. */
+function newSpec(shape: NewShape, { vocabSize, endId, begin, codec }: Tokenizer): ModelSpec {
+  const { hiddenSize, headCount, layerCount } = shape
+  if (hiddenSize % headCount !== 0)
+    throw new PacelineError('argument', `the width is ${hiddenSize}, expected a multiple of the ${headCount} heads.`)
+  const bos = begin === undefined ? [] : codec.encode(begin, { addSpecialTokens: false })
+  return shapeSpec({
+    ...shape,
+    headDim: hiddenSize / headCount,
+    windows: new Array<null>(layerCount).fill(null),
+    vocabSize,
+    bosTokenId: bos.length === 1 ? bos[0] : null,
+    eosTokenIds: [endId],
+  })
+}
+
+/**
+ * The tensors of a model under their checkpoint names, from the state of its training step.
+ * Throws code `shape` where the two do not fit.
+ */
+export function languageModelTensors(state: ReadonlyMap<string, Tensor>, spec: ModelSpec): Map<string, Tensor> {
+  const shapes = expectedTensors(spec).map(
+    ({ name, dimensions }) => [name, dimensions.map(({ size }) => size)] as const,
+  )
+  const parameters = [...state].flatMap(([key, tensor]) => {
+    const name = /^parameter (.+)$/.exec(key)?.[1]
+    return name === undefined ? [] : [[name, tensor] as const]
+  })
+  return splitParameters(new Map(parameters), new Map(shapes))
+}

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+import { tensor } from '../../tensor/index.ts'
+import type { PackedDataset } from '../data/index.ts'
+import { type StreamState, type TokenBatch, TokenBatches, type TokenBatchesOptions } from '../data/index.ts'
+import type { StepInputs, StepStream } from '../trainer/index.ts'
+
+/** How a method turns a batch of tokens into the inputs of its step. */
+export type FromTokens = (batch: TokenBatch) => StepInputs
+
+/** The training split of a dataset as step inputs, from its beginning or a stored state on. */
+export function tokenStream(
+  dataset: PackedDataset,
+  options: Omit<TokenBatchesOptions, 'state'>,
+  inputsOf: FromTokens,
+): (state?: unknown) => StepStream {
+  return (state) => {
+    const batches = new TokenBatches(dataset, {
+      ...options,
+      ...(state === undefined ? {} : { state: state as StreamState }),
+    })
+    return {
+      next: () => inputsOf(batches.next()),
+      get state() {
+        return batches.state
+      },
+    }
+  }
+}
+
+/** The validation split, each document once. */
+export function* validationInputs(
+  dataset: PackedDataset,
+  shape: { readonly sequences: number; readonly length: number },
+  inputsOf: FromTokens,
+): Generator<StepInputs> {
+  for (const batch of TokenBatches.validation(dataset, shape)) yield inputsOf(batch)
+}
+
+/** tokens, targets and positions [rows] i32, weights [rows] f32: next-token prediction. */
+export function nextTokenInputs({
+  sequences,
+  length,
+  tokens,
+  targets,
+  weights,
+  positions,
+  parents,
+}: TokenBatch): StepInputs {
+  const rows = [sequences * length]
+  return {
+    inputs: {
+      tokens: tensor('i32', rows, tokens),
+      targets: tensor('i32', rows, targets),
+      weights: tensor('f32', rows, weights),
+      positions: tensor('i32', rows, positions),
+    },
+    layout: { sequences, length, parents },
+    tokens: rows[0],
+  }
+}
+
+/** The same, and `ones` [1, vocabulary], by which rows of a vocabulary are summed. */
+export function distillationInputs(vocabSize: number): FromTokens {
+  const ones = tensor('f32', [1, vocabSize], new Float32Array(vocabSize).fill(1))
+  return (batch) => {
+    const { inputs, ...rest } = nextTokenInputs(batch)
+    return { ...rest, inputs: { ...inputs, ones } }
+  }
+}
+
+/** "sha256:" and the hash of everything that a training sees of a dataset. */
+export function datasetFingerprint(dataset: PackedDataset): string {
+  const hash = createHash('sha256').update(JSON.stringify([dataset.info.tokenizer, dataset.info.tasks]))
+  for (const name of ['train', 'validation'] as const)
+    for (const values of Object.values(dataset.split(name)))
+      hash.update(ArrayBuffer.isView(values) ? new Uint8Array(values.buffer, values.byteOffset, values.byteLength) : '')
+  return `sha256:${hash.digest('hex')}`
+}
