@@ -10,7 +10,7 @@ export interface AdamWOptions {
   readonly weightDecay?: number
   /** The gradient is scaled down to this norm over all parameters: 1 unless given; Infinity leaves it. */
   readonly maxGradientNorm?: number
-  /** Elements of the (mean) gradient are cut to [-x, x] before the norm is taken; not unless given. */
+  /** Elements of the mean gradient are cut to [-x, x] before the norm is taken; not unless given. */
   readonly maxGradientValue?: number
 }
 
@@ -61,7 +61,10 @@ export class AdamW {
   ): number {
     const { betas, epsilon, weightDecay, maxGradientNorm, maxGradientValue } = this.#options
     let squares = 0
-    for (const gradient of gradients.values()) squares += sumOfSquares(gradient, factor, maxGradientValue)
+    for (const gradient of gradients.values()) {
+      if (maxGradientValue < Number.POSITIVE_INFINITY) cut(gradient, maxGradientValue / factor)
+      squares += sumOfSquares(gradient, factor)
+    }
     const norm = Math.sqrt(squares)
     if (!Number.isFinite(norm)) {
       const [name] = [...gradients].find(([, gradient]) => !gradient.every(Number.isFinite)) ?? ['all together']
@@ -75,9 +78,7 @@ export class AdamW {
     const step = {
       beta1,
       beta2,
-      factor,
-      limit: maxGradientValue,
-      clip: norm > maxGradientNorm ? maxGradientNorm / norm : 1,
+      factor: norm > maxGradientNorm ? (factor * maxGradientNorm) / norm : factor,
       rate: learningRate / (1 - beta1 ** this.#updates),
       correction: 1 / Math.sqrt(1 - beta2 ** this.#updates),
       epsilon,
@@ -90,13 +91,19 @@ export class AdamW {
   }
 }
 
-function sumOfSquares(gradient: Float32Array, factor: number, limit: number): number {
+/** In place; NaN stays NaN. The loops below are the whole cost of an update, so this one runs only where it is asked for. */
+function cut(gradient: Float32Array, limit: number): void {
+  for (let i = 0; i < gradient.length; i++) {
+    if (gradient[i] > limit) gradient[i] = limit
+    else if (gradient[i] < -limit) gradient[i] = -limit
+  }
+}
+
+function sumOfSquares(gradient: Float32Array, factor: number): number {
   let total = 0
   for (let i = 0; i < gradient.length; i++) {
-    // Written so that NaN stays NaN.
     const g = gradient[i] * factor
-    const cut = g > limit ? limit : g < -limit ? -limit : g
-    total += cut * cut
+    total += g * g
   }
   return total
 }
@@ -104,9 +111,8 @@ function sumOfSquares(gradient: Float32Array, factor: number, limit: number): nu
 interface Step {
   readonly beta1: number
   readonly beta2: number
+  /** From a sum of gradients to the clipped mean. */
   readonly factor: number
-  readonly limit: number
-  readonly clip: number
   /** Learning rate / (1 - beta1^t). */
   readonly rate: number
   /** 1 / sqrt(1 - beta2^t). */
@@ -118,12 +124,12 @@ interface Step {
 
 /** m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p = keep p - rate m / (sqrt(v) correction + eps) */
 function updateOne(data: Float32Array, gradient: Float32Array, { first, second }: Moments, step: Step): void {
-  const { beta1, beta2, factor, limit, clip, rate, correction, epsilon, keep } = step
+  const { beta1, beta2, factor, rate, correction, epsilon, keep } = step
+  const [share1, share2] = [1 - beta1, 1 - beta2]
   for (let i = 0; i < data.length; i++) {
-    const mean = gradient[i] * factor
-    const g = (mean > limit ? limit : mean < -limit ? -limit : mean) * clip
-    const m = beta1 * first[i] + (1 - beta1) * g
-    const v = beta2 * second[i] + (1 - beta2) * g * g
+    const g = gradient[i] * factor
+    const m = beta1 * first[i] + share1 * g
+    const v = beta2 * second[i] + share2 * g * g
     first[i] = m
     second[i] = v
     data[i] = keep * data[i] - (rate * m) / (Math.sqrt(v) * correction + epsilon)

@@ -37,6 +37,8 @@ export async function createSession(
       logSeverityLevel: 3,
       // The arena keeps what packing the weights frees; without it that memory goes back to the system.
       enableCpuMemArena: options.training ?? false,
+      // A pattern is one block for all results of a run, beside what the arena holds already: twice the memory.
+      enableMemPattern: !options.training,
       // Trunk and head are two sessions on the same processors: one must not spin while the other works.
       extra: { session: { force_spinning_stop: '1' } },
     })
