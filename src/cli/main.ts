@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { PacelineError } from '../errors.ts'
+import { addAccuracy } from './accuracy.ts'
 import { addGenerate } from './generate.ts'
 import { addInspect } from './inspect.ts'
 import { addProfile } from './profile.ts'
@@ -26,6 +27,7 @@ const program = new Command('paceline')
 addGenerate(program)
 addInspect(program)
 addProfile(program)
+addAccuracy(program)
 program.addHelpText(
   'after',
   `
