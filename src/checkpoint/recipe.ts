@@ -4,7 +4,7 @@ import type { Precision } from '../graph/index.ts'
 /*
  * Which linear weights take which precision. Some matrices suffer from 4 bits more than others; a recipe names those that
  * `int4` keeps at 8. A folder's own recipe stands in its paceline.json:
- *   { "quantisation": { "int4": { "keep8": ["lm_head.weight", "model.layers.0.*", "*.down_proj.weight"] } } }
+ *   { "quantisation": { "int4": { "keep8": ["lm_head.weight", "model.layers.0.*", "*.self_attn.*"] } } }
  */
 
 /** How a model's linear weights are kept: all alike, or, with `int4`, as its recipe says. `int4-pure` has none. */
@@ -20,7 +20,11 @@ export interface Recipe {
   readonly keep8: readonly string[]
 }
 
-export const defaultRecipe: Recipe = { keep8: ['lm_head.weight'] }
+/**
+ * Attention's projections: the part of a model where 8 bits buy the most per byte (docs/decisions/0009). In models of
+ * grouped queries they are a small share of the weights.
+ */
+export const defaultRecipe: Recipe = { keep8: ['*.self_attn.*'] }
 
 /** The precision of a linear weight, by the name of its tensor, or of any of those that make one product with it. */
 export function precisionOf(tensor: string, dtype: Dtype, recipe: Recipe = defaultRecipe): Precision {

@@ -6,8 +6,8 @@ import type { GenerateRequest, GenerationResult, Piece, Prompt } from './request
 /** How a model is loaded. All of it crosses the thread boundary. */
 export interface LoadSettings extends ExecutorOptions {
   /**
-   * f32, int8 or int4 weights; f32 unless given. `int4` keeps what the model's recipe names at 8 bits (the head, unless
-   * its paceline.json says otherwise); `int4-pure` keeps nothing.
+   * f32, int8 or int4 weights; f32 unless given. `int4` keeps what the model's recipe names at 8 bits (attention,
+   * unless its paceline.json says otherwise); `int4-pure` keeps nothing.
    */
   readonly dtype?: Dtype
 }
