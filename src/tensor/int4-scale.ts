@@ -12,7 +12,7 @@ import { float16Bits, float16Value } from './convert.ts'
 const whole = 8
 /** The extreme is cut to 8 steps of 9, and all other weights get finer steps: pays in most groups of 128. */
 const cut = 9
-/** There is no eighth step on the other side: tried where both ends lie as far out. */
+/** There is no eighth step on the other side: tried instead where both ends lie as far out. */
 const symmetric = 7
 
 /**
@@ -38,12 +38,10 @@ export function int4Scale(weights: Float32Array, start: number, end: number, low
       best = bits
     }
   }
+  const bothEnds = whole * Math.abs(opposite) > (whole - 0.5) * Math.abs(extreme)
   tryScale(plainScale)
-  tryScale(extreme / -cut)
-  if (whole * Math.abs(opposite) > (whole - 0.5) * Math.abs(extreme)) {
-    tryScale(float16Value(float16Bits(opposite / -whole)))
-    tryScale(extreme / -symmetric)
-  }
+  tryScale(extreme / -(bothEnds ? symmetric : cut))
+  if (opposite === -extreme) tryScale(-plainScale)
   return best
 }
 
