@@ -1,5 +1,4 @@
-import type { ModelSpec } from '../checkpoint/index.ts'
-import type { Precision } from '../graph/index.ts'
+import type { Dtype, ModelSpec } from '../checkpoint/index.ts'
 import { loadTargetModel, type TargetModel } from '../model/index.ts'
 import { type Executor, measureDevice } from '../runtime/index.ts'
 import type { TensorSource } from '../tensor/index.ts'
@@ -11,7 +10,7 @@ export const profiledRows = [1, 2, 4, 8, 12, 16, 32] as const
 export interface Profile {
   /** Name of the shape, or the model folder. */
   readonly shape: string
-  readonly dtype: Precision
+  readonly dtype: Dtype
   readonly executor: string
   /** Positions in the cache while measuring. */
   readonly context: number
@@ -36,7 +35,7 @@ export interface ProfileOptions {
   readonly spec: ModelSpec
   readonly source: TensorSource
   readonly executor: Executor
-  readonly dtype: Precision
+  readonly dtype: Dtype
   readonly context: number
   /** Rounds of measurement; each times every row count once. */
   readonly rounds?: number

@@ -54,6 +54,19 @@ describe('optional files', () => {
     await checkpoint.close()
   })
 
+  test('paceline.json brings a recipe for int4; without it the default one holds', async () => {
+    const recipe = async (content: string | null) => {
+      const checkpoint = await openCheckpoint(await written({ 'paceline.json': content }))
+      await checkpoint.close()
+      return checkpoint.spec.recipe
+    }
+    expect(await recipe('{"quantisation": {"int4": {"keep8": ["lm_head.weight"]}}}')).toEqual({
+      keep8: ['lm_head.weight'],
+    })
+    expect(await recipe('{}')).toBeUndefined()
+    await expect(recipe('{"quantisation": 4}')).rejects.toThrow(error('format', 'paceline.json: quantisation'))
+  })
+
   test('generation_config.json and tokenizer_config.json may be absent', async () => {
     const checkpoint = await openCheckpoint(
       await written({ 'generation_config.json': null, 'tokenizer_config.json': null }),

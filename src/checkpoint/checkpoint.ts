@@ -4,6 +4,7 @@ import { openSafetensorsFolder, type TensorSource } from '../tensor/index.ts'
 import type { StoredTemplate } from './chat.ts'
 import { applyGenerationConfig, parseConfig } from './config.ts'
 import { readJson, readText } from './json.ts'
+import { parseRecipe } from './recipe.ts'
 import type { ModelSpec } from './spec.ts'
 import { createTextCodec, type TextCodec } from './text.ts'
 import { validateTensors } from './validate.ts'
@@ -19,7 +20,7 @@ export interface Checkpoint {
 
 /**
  * Opens a Hugging Face-style model folder: config.json, tokenizer.json, safetensors weights, and, where present,
- * generation_config.json, tokenizer_config.json and chat_template.jinja or .json.
+ * generation_config.json, tokenizer_config.json, chat_template.jinja or .json, and paceline.json (a `Recipe`).
  * Throws code `file` (not there, not readable), `format` (breaks its format), `checkpoint` (files disagree) or
  * `unsupported` (a model that cannot run here).
  */
@@ -40,7 +41,8 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
 async function readSpec(folder: string): Promise<ModelSpec> {
   const spec = parseConfig(await requireJson(folder, 'config.json'))
   const generation = await readJson(folder, 'generation_config.json')
-  return generation === undefined ? spec : applyGenerationConfig(spec, generation)
+  const recipe = parseRecipe(await readJson(folder, 'paceline.json'))
+  return { ...(generation === undefined ? spec : applyGenerationConfig(spec, generation)), ...(recipe && { recipe }) }
 }
 
 /**

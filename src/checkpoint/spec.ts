@@ -1,4 +1,5 @@
 import type { DecoderSpec } from '../nn/spec.ts'
+import type { Recipe } from './recipe.ts'
 
 /** Everything the engine needs to know of a checkpoint, read from `config.json` and validated against its tensors. */
 export interface ModelSpec extends DecoderSpec {
@@ -12,4 +13,6 @@ export interface ModelSpec extends DecoderSpec {
   readonly bosTokenId: number | null
   /** Any of these ends a text (`generation_config.json` over `config.json`). */
   readonly eosTokenIds: readonly number[]
+  /** What `int4` keeps at 8 bits, from the folder's paceline.json; the default recipe unless given. */
+  readonly recipe?: Recipe
 }

@@ -52,11 +52,21 @@ test('in memory linear weights take the format, and all else stays as stored', (
   const rest = 4 * (parameters.embedding + parameters.norm)
   const linear = parameters.attention + parameters.mlp + parameters.head
   const outputs = 128 + 64 + 64 + 256 + 384 + 384 + 256 + 300
+  const attentionOutputs = 128 + 64 + 64 + 256
   expect(loadedBytes).toEqual({
     f32: rest + linear * 4,
     int8: rest + linear + outputs * 4,
-    int4: rest + (linear * 4.125) / 8,
+    int4: rest + ((linear - parameters.attention) * 4.125) / 8 + parameters.attention + attentionOutputs * 4,
+    'int4-pure': rest + (linear * 4.125) / 8,
   })
+})
+
+test("int4 counts what the specification's own recipe keeps at 8 bits", () => {
+  const bytes = (keep8: string[]) => summary({ recipe: { keep8 }, tiedEmbeddings: true }).streamedBytes
+  const pure = bytes([])
+  expect(pure.int4).toBe(pure['int4-pure'])
+  expect(bytes(['lm_head.weight']).int4 - pure.int4).toBe(320 * (64 + 4 - 66))
+  expect(bytes(['*']).int4).toBe(pure.int8)
 })
 
 test('int4 rows are padded to whole groups of 128 inputs', () => {
@@ -70,7 +80,7 @@ test('int4 rows are padded to whole groups of 128 inputs', () => {
   })
   const rows130 = 3 * 128 + 2 * 128 + 320
   const rows128 = 2 * 130
-  expect(tied.loadedBytes.int4).toBe(
+  expect(tied.loadedBytes['int4-pure']).toBe(
     4 * (tied.parameters.embedding + tied.parameters.norm) + (rows130 * 2 + rows128) * 66,
   )
 })

@@ -1,4 +1,6 @@
+import type { Precision } from '../graph/index.ts'
 import { bytesPerElement, elementCount, int4GroupCount, type TensorSource } from '../tensor/index.ts'
+import { type Dtype, dtypes, precisionOf } from './recipe.ts'
 import type { ModelSpec } from './spec.ts'
 import { expectedTensors, type Part } from './tensors.ts'
 
@@ -16,11 +18,7 @@ export interface CheckpointSummary {
   readonly cacheBytesPerToken: number
 }
 
-interface LinearBytes {
-  f32: number
-  int8: number
-  int4: number
-}
+type LinearBytes = Record<Dtype, number>
 
 /**
  * Summarises a validated checkpoint, reading no tensor data. In memory, linear weights (the head included) take the
@@ -28,15 +26,16 @@ interface LinearBytes {
  */
 export function describeCheckpoint(spec: ModelSpec, source: TensorSource): CheckpointSummary {
   const parameters = { embedding: 0, attention: 0, mlp: 0, norm: 0, head: 0, total: 0 }
-  const loadedBytes: LinearBytes = { f32: 0, int8: 0, int4: 0 }
-  const streamedBytes: LinearBytes = { f32: 0, int8: 0, int4: 0 }
-  const add = (bytes: LinearBytes, streamed = true) => {
-    for (const sums of streamed ? [loadedBytes, streamedBytes] : [loadedBytes]) {
-      sums.f32 += bytes.f32
-      sums.int8 += bytes.int8
-      sums.int4 += bytes.int4
+  const loadedBytes: LinearBytes = { f32: 0, int8: 0, int4: 0, 'int4-pure': 0 }
+  const streamedBytes: LinearBytes = { ...loadedBytes }
+  const add = (bytesIn: (dtype: Dtype) => number, streamed = true) => {
+    for (const dtype of dtypes) {
+      loadedBytes[dtype] += bytesIn(dtype)
+      if (streamed) streamedBytes[dtype] += bytesIn(dtype)
     }
   }
+  const linear = (tensor: string, outputs: number, inputs: number) => (dtype: Dtype) =>
+    linearBytes[precisionOf(tensor, dtype, spec.recipe)](outputs, inputs)
 
   let storedBytes = 0
   for (const { name, part, dimensions } of expectedTensors(spec)) {
@@ -46,19 +45,17 @@ export function describeCheckpoint(spec: ModelSpec, source: TensorSource): Check
     parameters.total += count
     const stored = count * bytesPerElement(source.infos.get(name)!.dtype!)
     storedBytes += stored
-    const linear = dimensions.length === 2 && part !== 'embedding'
-    add(linear ? linearBytes(outputs, inputs) : { f32: stored, int8: stored, int4: stored }, part !== 'embedding')
+    const isLinear = dimensions.length === 2 && part !== 'embedding'
+    add(isLinear ? linear(name, outputs, inputs) : () => stored, part !== 'embedding')
   }
-  if (spec.tiedEmbeddings) add(linearBytes(spec.vocabSize, spec.hiddenSize))
+  if (spec.tiedEmbeddings) add(linear('lm_head.weight', spec.vocabSize, spec.hiddenSize))
 
   const cacheBytesPerToken = spec.layerCount * 2 * spec.kvHeadCount * spec.headDim * 4
   return { parameters, storedBytes, loadedBytes, streamedBytes, cacheBytesPerToken }
 }
 
-function linearBytes(outputs: number, inputs: number): LinearBytes {
-  return {
-    f32: outputs * inputs * 4,
-    int8: outputs * (inputs + 4), // an f32 scale per output
-    int4: outputs * int4GroupCount(inputs) * (64 + 2), // groups of 128 inputs, each with an f16 scale
-  }
+const linearBytes: Record<Precision, (outputs: number, inputs: number) => number> = {
+  f32: (outputs, inputs) => outputs * inputs * 4,
+  int8: (outputs, inputs) => outputs * (inputs + 4), // an f32 scale per output
+  int4: (outputs, inputs) => outputs * int4GroupCount(inputs) * (64 + 2), // groups of 128 inputs, each with an f16 scale
 }

@@ -117,6 +117,10 @@ describe.concurrent('what is wrong is said in one line that names it, with an ex
     ['an unknown dtype', ['generate', '@tiny', 'Hi', '--dtype', 'f8'], 2, ['f8', 'int4']],
     ['an unknown dtype among others', ['profile', '--shape', 'llama-tiny', '--dtype', 'f32,f8'], 2, ['f8', 'int4']],
     ['an unknown shape', ['profile', '--shape', 'llama-2t'], 2, ['llama-2t', 'llama-1b']],
+    ['a text that is not there', ['accuracy', '@tiny', '--text', '@no.txt'], 1, ['--text', 'no.txt']],
+    ['an empty text', ['accuracy', '@tiny', '--text', '@empty.txt'], 2, ['--text', 'empty.txt', 'is empty']],
+    ['accuracy on no text', ['accuracy', '@tiny'], 2, ['--text']],
+    ['accuracy of no model', ['accuracy', '@no', '--text', '@prompt.txt'], 1, ['no such folder']],
     ['nothing to profile', ['profile'], 2, ['--model', '--shape']],
     ['two things to profile', ['profile', '--model', '@tiny', '--shape', 'llama-tiny'], 2, ['--model', '--shape']],
   ]
@@ -228,6 +232,8 @@ describe.concurrent('paceline inspect', () => {
     const sizes = expectedTensors(spec).map(({ dimensions }) => elementCount(dimensions.map(({ size }) => size)))
     const total = sizes.reduce((a, b) => a + b)
     expect(inspected).toMatchObject({ chatTemplate: 'present', storedDtypes: ['f32'] })
+    expect(inspected.recipe).toEqual({ keep8: ['*.self_attn.*'] })
+    expect(text.stdout).toContain('8 bits for *.self_attn.* (default)')
     expect(inspected.executor).toMatch(/^(native|ONNX Runtime)/)
     expect(inspected.files).toMatchObject([{ name: 'model.safetensors' }])
     expect(inspected.storedBytes).toBe(4 * total)
@@ -238,6 +244,31 @@ describe.concurrent('paceline inspect', () => {
 
     for (const part of ['llama, 2 layers', '133,440', 'chat template  present', '512 tokens', 'int4'])
       expect(text.stdout).toContain(part)
+  })
+})
+
+describe.concurrent('paceline accuracy', () => {
+  test('says how far rounded weights are from f32, in a table and as numbers', async () => {
+    const file = at('accuracy.json')
+    const flags = ['--text', '@prompt.txt', '--dtype', 'f32,int8,int4-pure', '--threads', '1', '--json', file]
+    const ended = await paceline(['accuracy', '@tiny', ...flags])
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+    const { measured } = JSON.parse(await readFile(file, 'utf8'))
+    expect(measured).toMatchObject([
+      { dtype: 'f32', top1: 1, meanKl: 0 },
+      { dtype: 'int8', positions: measured[0].positions },
+      { dtype: 'int4-pure' },
+    ])
+    expect(measured[0].positions).toBeGreaterThanOrEqual(9)
+    for (const { perplexity } of measured) expect(perplexity).toBeGreaterThan(1)
+    for (const dtype of ['f32', 'int8', 'int4-pure']) expect(ended.stdout).toContain(`  ${dtype}`)
+    expect(ended.stdout).toContain('mean KL')
+  })
+
+  test('without --dtype it compares int8 and int4, and "-" prints the numbers alone', async () => {
+    const ended = await paceline(['accuracy', '@tiny', '--text', '@prompt.txt', '--json', '-'])
+    const { measured } = JSON.parse(ended.stdout)
+    expect(measured.map(({ dtype }: { dtype: string }) => dtype)).toEqual(['int8', 'int4'])
   })
 })
 
@@ -272,6 +303,6 @@ describe.concurrent('paceline profile', () => {
 test('paceline --help and --version succeed', async () => {
   const [help, version] = await Promise.all([paceline(['--help']), paceline(['--version'])])
   expect(help).toMatchObject({ code: 0, stderr: '' })
-  for (const command of ['generate', 'inspect', 'profile']) expect(help.stdout).toContain(command)
+  for (const command of ['generate', 'inspect', 'profile', 'accuracy']) expect(help.stdout).toContain(command)
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
 })

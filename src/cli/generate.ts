@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { type Dtype, dtypes } from '../checkpoint/index.ts'
 import { drafterNames } from '../drafters/index.ts'
 import {
   type GenerateRequest,
@@ -8,18 +9,17 @@ import {
   type Prompt,
 } from '../engine/index.ts'
 import { PacelineError } from '../errors.ts'
-import type { Precision } from '../graph/index.ts'
 import { type ExecutorName, executorNames } from '../runtime/index.ts'
 import { readPrompt } from './files.ts'
 import { interruption } from './interruption.ts'
-import { drafter, dtypes, integer, logitBias, sampling, texts } from './options.ts'
+import { drafter, integer, logitBias, sampling, texts } from './options.ts'
 import { drafted, harmless, percent, progressLine, remark, short } from './terminal.ts'
 
 interface Flags extends GenerateRequest {
   readonly promptFile?: string
   readonly chat?: boolean
   readonly system?: string
-  readonly dtype: Precision
+  readonly dtype: Dtype
   readonly executor?: ExecutorName
   readonly threads?: number
   readonly json?: boolean

@@ -2,10 +2,16 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { measureDevice } from '../bench/index.ts'
-import { type Checkpoint, describeCheckpoint, type ModelSpec, openCheckpoint } from '../checkpoint/index.ts'
+import {
+  type Checkpoint,
+  defaultRecipe,
+  describeCheckpoint,
+  dtypes,
+  type ModelSpec,
+  openCheckpoint,
+} from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
 import { chooseExecutor } from '../runtime/index.ts'
-import { dtypes } from './options.ts'
 import { bytes, count, list, short, table } from './terminal.ts'
 
 export function addInspect(program: Command): void {
@@ -41,6 +47,7 @@ async function inspect(folder: string) {
       chatTemplate: chatTemplate(checkpoint),
       files: await filesOf(checkpoint),
       storedDtypes: [...new Set(Array.from(source.infos.values(), ({ dtype }) => dtype ?? 'other'))],
+      recipe: spec.recipe ?? defaultRecipe,
       ...summary,
       cacheBytes: { perToken: cacheBytesPerToken, fullContext: cacheBytesPerToken * spec.contextLength },
       executor: chooseExecutor().about,
@@ -83,6 +90,7 @@ function render(inspection: Inspection): string {
     ['parameters', `${count(total)}:${Object.entries(parts).map(([part, size]) => ` ${part} ${count(size)}`)}`],
     ['stored', `${inspection.storedDtypes.join(', ')}, ${bytes(storedBytes)} in ${files(inspection)}`],
     ['cache', `${bytes(cacheBytes.perToken)} per token, ${bytes(cacheBytes.fullContext)} at full context`],
+    ['int4 recipe', recipe(inspection)],
     ['executor', inspection.executor],
   ])
   const costs = table([
@@ -107,6 +115,11 @@ function rope({ rope: { theta, scaling } }: ModelSpec): string {
 function windows({ windows, layerCount }: ModelSpec): string {
   const sliding = windows.filter((size) => size !== null)
   return sliding.length === 0 ? '' : `, ${sliding.length} of ${layerCount} layers see the last ${count(sliding[0])}`
+}
+
+function recipe({ recipe: { keep8 }, spec }: Inspection): string {
+  const source = spec.recipe ? 'paceline.json' : 'default'
+  return `${keep8.length === 0 ? 'all at 4 bits' : `8 bits for ${keep8.join(', ')}`} (${source})`
 }
 
 function files({ files }: Inspection): string {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { PacelineError } from '../errors.ts'
+import { addAccuracy } from './accuracy.ts'
 import { addData } from './data.ts'
 import { addExport } from './export.ts'
 import { addGenerate } from './generate.ts'
@@ -29,6 +30,7 @@ const program = new Command('paceline')
 addGenerate(program)
 addInspect(program)
 addProfile(program)
+addAccuracy(program)
 addTrain(program)
 addExport(program)
 addData(program)

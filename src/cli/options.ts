@@ -1,14 +1,12 @@
 import { InvalidArgumentError } from 'commander'
+import { type Dtype, dtypes } from '../checkpoint/index.ts'
 import { type SamplingOptions, validateSampling } from '../decoding/index.ts'
 import { createDrafter } from '../drafters/index.ts'
-import type { Precision } from '../graph/index.ts'
 
 /*
  * Readers of flags: from the text on the command line to a value. What they throw, commander prints behind the name of
  * the flag and what was given.
  */
-
-export const dtypes = ['f32', 'int8', 'int4'] as const satisfies readonly Precision[]
 
 /** Any number. */
 export function number(text: string): number {
@@ -58,12 +56,12 @@ export function drafter(text: string): string {
 }
 
 /** One dtype, or several with commas between them. */
-export function dtypeList(text: string): Precision[] {
+export function dtypeList(text: string): Dtype[] {
   const names = text.split(',').map((name) => name.trim())
   for (const name of names)
     if (!(dtypes as readonly string[]).includes(name))
       throw new InvalidArgumentError(`There is no dtype "${name}", expected ${dtypes.join(', ')}.`)
-  return [...new Set(names as Precision[])]
+  return [...new Set(names as Dtype[])]
 }
 
 function accept(check: () => void): void {

@@ -1,8 +1,7 @@
 import { type Command, Option } from 'commander'
 import { type Profile, profile, profiledRows } from '../bench/index.ts'
-import { openCheckpoint, randomCheckpoint, shapeNames } from '../checkpoint/index.ts'
+import { type Dtype, dtypes, openCheckpoint, randomCheckpoint, shapeNames } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
-import type { Precision } from '../graph/index.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../runtime/index.ts'
 import { requireWritableFolder, writeWhole } from './files.ts'
 import { dtypeList, integer } from './options.ts'
@@ -11,7 +10,7 @@ import { bytes, percent, progressLine, remark, short, table } from './terminal.t
 interface Flags {
   readonly model?: string
   readonly shape?: string
-  readonly dtype?: readonly Precision[]
+  readonly dtype?: readonly Dtype[]
   readonly context: number
   readonly executor?: ExecutorName
   readonly threads?: number
@@ -29,7 +28,7 @@ export function addProfile(program: Command): void {
     )
     .option('--model <folder>', 'the model to measure')
     .option('--shape <name>', `random weights instead: ${shapeNames.join(', ')}`)
-    .option('--dtype <dtypes>', 'f32, int8, int4, or several with commas (default: f32)', dtypeList)
+    .option('--dtype <dtypes>', `${dtypes.join(', ')}, or several with commas (default: f32)`, dtypeList)
     .option('--context <n>', 'positions in the cache, at most those of the model', integer(0), 512)
     .addOption(new Option('--executor <name>', 'what computes (default: auto)').choices(executorNames))
     .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
@@ -48,7 +47,7 @@ Examples:
 async function measure({
   model,
   shape,
-  dtype: dtypes = ['f32'],
+  dtype: chosen = ['f32'],
   context,
   executor: executorName,
   threads,
@@ -70,7 +69,7 @@ async function measure({
   const profiles: Profile[] = []
   const progress = progressLine()
   try {
-    for (const dtype of dtypes) {
+    for (const dtype of chosen) {
       const measured = await profile({
         name: model ?? shape!,
         spec,

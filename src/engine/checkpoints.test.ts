@@ -2,8 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadModel, type Model, promptLookup } from 'paceline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Checkpoint, openCheckpoint } from '../checkpoint/index.ts'
-import type { Precision } from '../graph/index.ts'
+import { type Checkpoint, type Dtype, openCheckpoint } from '../checkpoint/index.ts'
 import { loadTargetModel } from '../model/index.ts'
 import { chooseExecutor } from '../runtime/index.ts'
 
@@ -100,26 +99,30 @@ describe.each(cases)('$name, executor $executor', ({ name, executor }) => {
     expect(forwards).toBeLessThan(tokens)
   })
 
-  test('int8 weights choose the token that f32 chooses at 96 of 100 positions', async () => {
+  test('rounded weights choose the token that f32 chooses at most positions, the more bits the more often', async () => {
     const texts = [
       ...items.map(({ prompt_ids, greedy_ids }) => [...prompt_ids, ...greedy_ids]),
       ...stories.map(({ promptIds, ids }) => [...promptIds, ...ids]),
     ]
     const exact = await choices('f32', texts)
-    const agreement = async (dtype: Precision) => {
+    const agreement = async (dtype: Dtype) => {
       const rounded = await choices(dtype, texts)
       return rounded.filter((token, i) => token === exact[i]).length / exact.length
     }
-    const [int8, int4] = [await agreement('int8'), await agreement('int4')]
+    const [int8, int4, pure] = [await agreement('int8'), await agreement('int4'), await agreement('int4-pure')]
     const percent = (share: number) => `${(100 * share).toFixed(1)} %`
     console.info(
-      `${name}, ${executor}: top-1 as f32 over ${exact.length} positions: int8 ${percent(int8)}, int4 ${percent(int4)}`,
+      `${name}, ${executor}: top-1 as f32 over ${exact.length} positions: ` +
+        `int8 ${percent(int8)}, int4 ${percent(int4)}, int4-pure ${percent(pure)}`,
     )
     expect(int8).toBeGreaterThanOrEqual(0.96)
+    expect(int4).toBeGreaterThanOrEqual(0.84)
+    expect(pure).toBeGreaterThanOrEqual(0.8)
+    expect(int4).toBeGreaterThan(pure)
   })
 
   /** The likeliest next token at every position of every text, the text itself being given. */
-  async function choices(dtype: Precision, texts: readonly (readonly number[])[]): Promise<number[]> {
+  async function choices(dtype: Dtype, texts: readonly (readonly number[])[]): Promise<number[]> {
     const chosen = chooseExecutor({ executor, threads: 1 }).executor
     const loaded = await loadTargetModel(checkpoint.spec, checkpoint.source, { executor: chosen, dtype })
     const tokens: number[] = []

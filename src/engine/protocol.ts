@@ -1,17 +1,21 @@
+import type { Dtype } from '../checkpoint/index.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { ExecutorOptions } from '../runtime/index.ts'
 import type { GenerateRequest, GenerationResult, Piece, Prompt } from './request.ts'
 
 /** How a model is loaded. All of it crosses the thread boundary. */
 export interface LoadSettings extends ExecutorOptions {
-  /** f32, int8 or int4 weights; f32 unless given. */
-  readonly dtype?: 'f32' | 'int8' | 'int4'
+  /**
+   * f32, int8 or int4 weights; f32 unless given. `int4` keeps what the model's recipe names at 8 bits (attention,
+   * unless its paceline.json says otherwise); `int4-pure` keeps nothing.
+   */
+  readonly dtype?: Dtype
 }
 
 export interface ModelInfo {
   readonly folder: string
   readonly architecture: string
-  readonly dtype: 'f32' | 'int8' | 'int4'
+  readonly dtype: Dtype
   /** `native` or `onnx`. */
   readonly executor: string
   /** The executor in words: its kernels, or why it is not the faster one. */

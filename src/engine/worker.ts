@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { type Checkpoint, describeCheckpoint, openCheckpoint } from '../checkpoint/index.ts'
+import { type Checkpoint, describeCheckpoint, dtypes, openCheckpoint } from '../checkpoint/index.ts'
 import { createDrafter } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
 import { loadTargetModel } from '../model/index.ts'
@@ -94,10 +94,8 @@ async function dispose(): Promise<void> {
   port.close()
 }
 
-const dtypes: readonly unknown[] = ['f32', 'int8', 'int4']
-
 function checkSettings({ dtype = 'f32', threads = 1 }: LoadSettings): void {
-  if (!dtypes.includes(dtype))
+  if (!(dtypes as readonly unknown[]).includes(dtype))
     throw new PacelineError('argument', `dtype is ${JSON.stringify(dtype)}, expected one of ${dtypes.join(', ')}`)
   if (!(Number.isInteger(threads) && threads >= 1))
     throw new PacelineError('argument', `threads is ${threads}, expected an integer of at least 1`)

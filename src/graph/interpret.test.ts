@@ -65,12 +65,12 @@ describe('values worked out by hand', () => {
     )
   })
 
-  test('linear in int4: weights are rounded to 15 steps per group of 128 inputs', () => {
-    // The groups' extremes are -8 and 16, so their scales are 1 and -2.
-    const row = (first: number, second: number) => [first, second, ...new Array(126).fill(0)]
-    const x = f32([1, 129], ...row(127, 30.4), 1)
-    const [y] = results([x], (g, [v], weight) => [g.linear(v, weight(f32([1, 129], ...row(-8, 3.4), 16), 'int4'))])
-    expectClose(y, f32([1, 1], -8 * 127 + 3 * 30 + 16 * 1))
+  test('linear in int4: weights are rounded to 16 steps per group of 128 inputs', () => {
+    // The groups' scales are 1 and -2: 3.4 and 2.6 both become 3, and what they lose and win evens out.
+    const row = (...first: number[]) => [...first, ...new Array(128 - first.length).fill(0)]
+    const x = f32([1, 129], ...row(127, 30.4, 10), 1)
+    const [y] = results([x], (g, [v], weight) => [g.linear(v, weight(f32([1, 129], ...row(-8, 3.4, 2.6), 16), 'int4'))])
+    expectClose(y, f32([1, 1], -8 * 127 + 3 * 30 + 3 * 10 + 16 * 1))
   })
 
   test('rmsNorm: divided by the root of the mean square, times the gain', () => {

@@ -36,11 +36,20 @@ test('taps are outputs named by their layer, beside the features', () => {
   expect([...trunkGraph(spec, 'f32', [2, 0]).outputs.keys()].sort()).toEqual(['features', 'tap 0', 'tap 2'])
 })
 
-test.each(['f32', 'int8', 'int4'] as const)('matrices of trunk and head are %s where asked', (precision) => {
+test.each([
+  ['f32', 'f32'],
+  ['int8', 'int8'],
+  ['int4-pure', 'int4'],
+] as const)('with %s all matrices of trunk and head are %s', (dtype, precision) => {
   const { spec }: { spec: ModelSpec } = tinyModel({ tiedEmbeddings: true, qkvBias: true, outputBias: true })
-  for (const { shape, precision: actual } of [
-    ...trunkGraph(spec, precision).weights,
-    ...headGraph(spec, precision).weights,
-  ])
+  for (const { shape, precision: actual } of [...trunkGraph(spec, dtype).weights, ...headGraph(spec, dtype).weights])
     expect(actual).toBe(shape.length === 2 ? precision : 'f32')
+})
+
+test('with int4 the matrices that the recipe names are int8, the tied head by the name lm_head.weight', () => {
+  const { spec } = tinyModel({ tiedEmbeddings: true, recipe: { keep8: ['lm_head.weight', 'model.layers.1.*k_proj*'] } })
+  const kept = [...trunkGraph(spec, 'int4').weights, ...headGraph(spec, 'int4').weights]
+    .filter(({ precision }) => precision === 'int8')
+    .map(({ sources }) => sources[0])
+  expect(kept).toEqual(['model.layers.1.self_attn.q_proj.weight', 'model.embed_tokens.weight'])
 })

@@ -1,15 +1,16 @@
-import type { ModelSpec } from '../checkpoint/index.ts'
-import { type Graph, GraphBuilder, type Precision } from '../graph/index.ts'
+import { type Dtype, type ModelSpec, precisionOf } from '../checkpoint/index.ts'
+import { type Graph, GraphBuilder } from '../graph/index.ts'
 import { decoderLayer, type LayerContext, norm, rotationOf } from '../nn/index.ts'
 
 /**
  * The trunk: embeddings `x` [rows, hidden] and `positions` [rows] -> `features` [rows, hidden], the vectors that enter
  * the LM head. `taps` names layers whose output is wanted too: `tap 3` is the hidden state after layer 3 (from 0).
  */
-export function trunkGraph(spec: ModelSpec, precision: Precision, taps: readonly number[] = []): Graph {
+export function trunkGraph(spec: ModelSpec, dtype: Dtype, taps: readonly number[] = []): Graph {
   const g = new GraphBuilder()
   let x = g.input('x', 'f32', ['rows', spec.hiddenSize]) as LayerContext['positions']
   const positions = g.input('positions', 'i32', ['rows'])
+  const precision = (tensor: string) => precisionOf(tensor, dtype, spec.recipe)
   const context: LayerContext = { g, spec, precision, positions, rotation: rotationOf(spec.rope, spec.headDim) }
   for (let layer = 0; layer < spec.layerCount; layer++) {
     x = decoderLayer(context, x, `model.layers.${layer}`, spec.windows[layer])
@@ -20,10 +21,11 @@ export function trunkGraph(spec: ModelSpec, precision: Precision, taps: readonly
 }
 
 /** The LM head: `features` [rows, hidden] -> `logits` [rows, vocab] and `argmax` [rows], the lowest id of equals. */
-export function headGraph(spec: ModelSpec, precision: Precision): Graph {
+export function headGraph(spec: ModelSpec, dtype: Dtype): Graph {
   const g = new GraphBuilder()
   const name = spec.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight'
   const features = g.input('features', 'f32', ['rows', spec.hiddenSize])
+  const precision = precisionOf('lm_head.weight', dtype, spec.recipe)
   const logits = g.linear(features, g.weight(name, [spec.vocabSize, spec.hiddenSize], precision))
   g.output('logits', logits)
   g.output('argmax', g.argmax(logits))

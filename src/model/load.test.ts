@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { onnxExecutor, referenceExecutor } from '../runtime/index.ts'
+import { describeCheckpoint } from '../checkpoint/index.ts'
+import { chooseExecutor, onnxExecutor, referenceExecutor } from '../runtime/index.ts'
 import { loadTargetModel } from './load.ts'
 import { tinyModel } from './tiny.ts'
 
 const executors = [referenceExecutor, onnxExecutor({ threads: 1 })]
 const onnx = executors[1]
+const chosen = chooseExecutor({ threads: 1 }).executor
+const native = chosen.name === 'native' ? chosen : undefined
 
 describe.each(executors)('a loaded model ($name)', (executor) => {
   test('says what it is and what it weighs: a pass reads trunk and head, the embedding table lies beside them', async () => {
@@ -43,7 +46,7 @@ test.each([{}, { tiedEmbeddings: true }])('progress rises to 1 (%o)', async (fie
 test('int8 weights take about a quarter of the bytes, int4 with whole groups about an eighth', async () => {
   const { spec, source } = tinyModel({ hiddenSize: 128, intermediateSize: 256, headDim: 32 })
   const [f32, int8, int4] = await Promise.all(
-    (['f32', 'int8', 'int4'] as const).map(async (dtype) => {
+    (['f32', 'int8', 'int4-pure'] as const).map(async (dtype) => {
       const model = await loadTargetModel(spec, source, { executor: onnx, dtype })
       await model.dispose()
       return model.streamedBytes
@@ -52,3 +55,19 @@ test('int8 weights take about a quarter of the bytes, int4 with whole groups abo
   expect(int8 / f32).toBeCloseTo(1 / 4, 1)
   expect(int4 / f32).toBeCloseTo(1 / 8, 1)
 })
+
+test.skipIf(!native)(
+  'a summary foretells the bytes that a pass reads, whatever the recipe keeps at 8 bits',
+  async () => {
+    for (const keep8 of [[], ['*.self_attn.*', 'lm_head.weight'], ['*.v_proj.weight', 'model.layers.1.*']]) {
+      const sizes = { hiddenSize: 128, intermediateSize: 256, headDim: 32 }
+      const { spec, source } = tinyModel({ ...sizes, recipe: { keep8 } })
+      const model = await loadTargetModel(spec, source, { executor: native!, dtype: 'int4' })
+      const foretold = describeCheckpoint(spec, source).streamedBytes.int4
+      await model.dispose()
+      // Kernels pad outputs and keep sums beside the weights.
+      expect(model.streamedBytes / foretold).toBeGreaterThan(0.99)
+      expect(model.streamedBytes / foretold).toBeLessThan(1.06)
+    }
+  },
+)

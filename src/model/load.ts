@@ -1,5 +1,4 @@
-import type { ModelSpec } from '../checkpoint/index.ts'
-import type { Precision } from '../graph/index.ts'
+import type { Dtype, ModelSpec } from '../checkpoint/index.ts'
 import type { Executable, Executor } from '../runtime/index.ts'
 import type { TensorSource } from '../tensor/index.ts'
 import { type Embedding, openEmbedding } from './embedding.ts'
@@ -8,8 +7,8 @@ import { Target } from './target.ts'
 
 export interface LoadOptions {
   readonly executor: Executor
-  /** How weights are stored and multiplied. */
-  readonly dtype: Precision
+  /** How weights are stored and multiplied; `int4` by the recipe of the specification. */
+  readonly dtype: Dtype
   /** Layers (from 0) whose outputs can be asked for. */
   readonly taps?: readonly number[]
   /** Called as weights are read: the share done, from 0 to 1. */
@@ -20,7 +19,7 @@ export interface LoadOptions {
 /** A model's weights, ready to run. Any number of targets (texts in the making) share them. */
 export interface TargetModel {
   readonly spec: ModelSpec
-  readonly dtype: Precision
+  readonly dtype: Dtype
   readonly executor: string
   /** Bytes of the weights as they are kept: trunk, head, and the embedding table where it is in memory. */
   readonly weightBytes: number

@@ -7,7 +7,8 @@ export interface LayerContext {
   readonly g: GraphBuilder
   readonly spec: DecoderSpec
   readonly rotation: Rotation
-  readonly precision: Precision
+  /** Of linear weights: all alike, or by the name of the tensor, the first one where a product joins several. */
+  readonly precision: Precision | ((tensor: string) => Precision)
   readonly positions: Value // [rows]
   /** Whether keys and values stay behind for later runs; yes unless given. In training the rows are all there is. */
   readonly cached?: boolean
@@ -71,7 +72,7 @@ function project({ g, precision }: LayerContext, x: Value, names: string[], size
   const weight = g.weight(
     names.map((name) => `${name}.weight`),
     [outputs, inputs],
-    precision,
+    typeof precision === 'string' ? precision : precision(`${names[0]}.weight`),
   )
   return g.linear(
     x,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { float16Value } from './convert.ts'
+import { float16Bits, float16Value } from './convert.ts'
 import { dequantise, int4GroupCount, quantiseInt4, quantiseInt8, quantiseRow, smallestScale } from './quantise.ts'
 
 /** Rows of ordinary weights, with zeros, repeated values and a wide range of magnitudes. */
@@ -91,7 +91,28 @@ test('NaN and infinity among activations show in the scale', () => {
   expect(quantiseRow(Float32Array.of(Number.NEGATIVE_INFINITY, 1), out)).toBe(Number.POSITIVE_INFINITY)
 })
 
-test('a 4-bit weight is within half a step, or one step opposite the extreme', () => {
+/** Squared error of each group of one row. */
+function groupErrors(weights: Float32Array, restored: Float32Array): number[] {
+  const errors = new Array<number>(int4GroupCount(weights.length)).fill(0)
+  for (const [i, w] of weights.entries()) errors[Math.floor(i / 128)] += (w - restored[i]) ** 2
+  return errors
+}
+
+/** The plain choice of a group's scale: the weight of largest magnitude lies 8 steps from zero. */
+function withPlainScales(weights: Float32Array): Float32Array {
+  const restored = new Float32Array(weights.length)
+  for (let start = 0; start < weights.length; start += 128) {
+    const group = weights.subarray(start, start + 128)
+    const extreme = group.reduce((most, w) => (Math.abs(w) > Math.abs(most) ? w : most), 0)
+    const scale = float16Value(float16Bits(extreme / -8))
+    if (scale === 0) continue
+    for (const [i, w] of group.entries())
+      restored[start + i] = scale * Math.max(-8, Math.min(halfEven(Math.fround(w / scale)), 7))
+  }
+  return restored
+}
+
+test('a 4-bit weight is the nearest of the 16 values that its scale allows', () => {
   fc.assert(
     fc.property(matrix, ({ n, k, weights }) => {
       const quantised = quantiseInt4(weights, n, k)
@@ -99,20 +120,62 @@ test('a 4-bit weight is within half a step, or one step opposite the extreme', (
       for (let i = 0; i < n * k; i++) {
         const group = Math.floor(i / k) * int4GroupCount(k) + Math.floor((i % k) / 128)
         const scale = float16Value(quantised.scales[group])
-        const error = Math.abs(weights[i] - result[i])
-        // Below 2^-14 an f16 scale is coarse: its own rounding, times 8, adds up to 2^-22.
-        const rounding = Math.abs(scale) < 2 ** -14 ? 2 ** -21 : Math.abs(scale) * 0.01
-        const half = weights[i] / scale > 7.5 ? 1 : 0.5
-        expect(error).toBeLessThanOrEqual(Math.abs(scale) * half + rounding)
+        const steps = Array.from({ length: 16 }, (_, q) => Math.abs(weights[i] - (q - 8) * scale))
+        expect(Math.abs(weights[i] - result[i])).toBeLessThanOrEqual(Math.min(...steps) + Math.abs(weights[i]) * 1e-6)
       }
     }),
     { seed: 3 },
   )
 })
 
-test("a group's extreme becomes q = 0, whatever its sign, so its own value is kept to f16 precision", () => {
+test('the squared error of a group is never above that of the scale its extreme gives', () => {
+  fc.assert(
+    fc.property(matrix, ({ k, weights }) => {
+      const row = weights.subarray(0, k)
+      const plain = groupErrors(row, withPlainScales(row))
+      const searched = groupErrors(row, dequantise(quantiseInt4(row, 1, k)))
+      for (const [group, error] of searched.entries()) expect(error).toBeLessThanOrEqual(plain[group] * (1 + 1e-6))
+    }),
+    { seed: 4, numRuns: 500 },
+  )
+})
+
+test.each([
+  ['a bell curve', (u: () => number) => u() + u() + u() + u() - 2, 0.96],
+  ['heavy tails', (u: () => number) => (u() - 0.5) / (0.05 + u()), 0.96],
+])('on weights that follow %s the root of the squared error falls by a twentieth', (_, draw, most) => {
+  let state = 1
+  const uniform = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0
+    return (state >>> 8) / 2 ** 24
+  }
+  const weights = Float32Array.from({ length: 64 * 1024 }, () => 0.02 * draw(uniform))
+  const sum = (errors: number[]) => errors.reduce((a, b) => a + b)
+  const searched = sum(groupErrors(weights, dequantise(quantiseInt4(weights, 1, weights.length))))
+  const plain = sum(groupErrors(weights, withPlainScales(weights)))
+  expect(Math.sqrt(searched / plain)).toBeLessThan(most)
+})
+
+test('weights on a grid that reaches 8 steps on one side, or 7 on both, come back exactly', () => {
+  const grids = fc.record({
+    scale: fc.integer({ min: 1, max: 0x7a00 }).map(float16Value),
+    sign: fc.constantFrom(1, -1),
+    ends: fc.constantFrom([-8, 7], [-8, 0], [-7, 7]),
+    steps: fc.array(fc.integer({ min: -7, max: 7 }), { minLength: 1, maxLength: 126 }),
+  })
+  fc.assert(
+    fc.property(grids, ({ scale, sign, ends, steps }) => {
+      const weights = Float32Array.from([...steps, ...ends], (q) => sign * q * scale)
+      const result = dequantise(quantiseInt4(weights, 1, weights.length))
+      expect(result.every((value, i) => value === weights[i])).toBe(true) // 0 and -0 are equal
+    }),
+    { seed: 5, numRuns: 500 },
+  )
+})
+
+test('a lone weight is kept to f16 precision, whatever its sign', () => {
   for (const extreme of [1.6, -1.6]) {
-    const quantised = quantiseInt4(Float32Array.of(0.1, extreme, -0.2, 0.8), 1, 4)
+    const quantised = quantiseInt4(Float32Array.of(0, extreme, 0, 0), 1, 4)
     expect(quantised.packed[0] >> 4).toBe(0)
     expect(Math.sign(float16Value(quantised.scales[0]))).toBe(-Math.sign(extreme))
     expect(Math.abs(dequantise(quantised)[1] / extreme - 1)).toBeLessThanOrEqual(2 ** -11)

@@ -1,10 +1,12 @@
 import { PacelineError } from '../errors.ts'
-import { float16Bits, float16Value } from './convert.ts'
+import { float16Value } from './convert.ts'
+import { int4Scale } from './int4-scale.ts'
 
 /*
- * What a quantised linear layer is. Weights are [n outputs, k inputs], row-major. One rule holds everywhere:
- *   q = round_half_even(value / scale), with the division rounded to f32, then clamped
- * which is ONNX's QuantizeLinear.
+ * What a quantised linear layer is. Weights are [n outputs, k inputs], row-major. 8 bits follow ONNX's QuantizeLinear,
+ *   q = round_half_even(value / scale), with the division rounded to f32,
+ * which activations must share with ONNX Runtime to the last bit. 4-bit weights are only ever rounded here: to the
+ * nearest step, then clamped.
  */
 
 /** Symmetric 8-bit weights with one scale per output: weight[i, j] = values[i * k + j] * scales[i]. */
@@ -72,10 +74,9 @@ export function quantiseInt8(weights: Float32Array, n: number, k: number, name =
 }
 
 /**
- * Quantises weights [n, k] to 4 bits in groups of 128 inputs. The group's extreme (the weight of largest magnitude)
- * becomes q = 0, so scale = extreme / -8, rounded to f16 before it divides: all 16 steps are used, on the extreme's
- * side one more than on the other. The error of a weight is at most |scale| / 2, up to |scale| for weights nearly as
- * large as the extreme with the opposite sign (q would be 16). `name` is for messages.
+ * Quantises weights [n, k] to 4 bits in groups of 128 inputs, each with the f16 scale that `int4Scale` finds: the squared
+ * error of a group is never above that of the plain scale, extreme / -8, where the extreme is the weight of largest
+ * magnitude. `name` is for messages.
  * Throws code `shape` when the array's length is not n * k, `checkpoint` when a row holds NaN, infinity, or a weight
  * too large for an f16 scale.
  */
@@ -88,15 +89,15 @@ export function quantiseInt4(weights: Float32Array, n: number, k: number, name =
     for (let group = 0; group < groups; group++) {
       const start = row * k + group * int4GroupSize
       const end = Math.min(start + int4GroupSize, (row + 1) * k)
-      const extreme = signedExtreme(weights, start, end)
-      if (!Number.isFinite(extreme)) throw notFinite(name, row)
+      const { low, high } = rangeOf(weights, start, end)
+      if (!Number.isFinite(high - low)) throw notFinite(name, row)
       const at = row * groups + group
-      scales[at] = float16Bits(extreme / -8)
+      scales[at] = int4Scale(weights, start, end, low, high)
       const scale = float16Value(scales[at])
       if (!Number.isFinite(scale))
         throw new PacelineError(
           'checkpoint',
-          `${name}: row ${row} holds ${extreme}, too large for 4 bits with an f16 scale`,
+          `${name}: row ${row} holds ${high > -low ? high : low}, too large for 4 bits with an f16 scale`,
         )
       // Weights so small that the scale rounds to zero keep q = 8.
       if (scale !== 0) packGroup(weights, start, end, scale, packed, at * (int4GroupSize / 2))
@@ -152,16 +153,18 @@ function packGroup(
   packed: Uint8Array,
   at: number,
 ): void {
+  const perUnit = 1 / scale
   for (let i = start; i < end; i += 2) {
-    const low = nibble(values[i], scale)
-    const high = i + 1 < end ? nibble(values[i + 1], scale) : 8
-    packed[at++] = low | (high << 4)
+    const low = step(values[i], perUnit)
+    const high = i + 1 < end ? step(values[i + 1], perUnit) : 0
+    packed[at++] = low + 8 + (high + 8) * 16
   }
 }
 
-function nibble(value: number, scale: number): number {
-  const q = Math.fround(value / scale) + rounder - rounder + 8
-  return Math.max(0, Math.min(q, 15))
+/** -8 to 7 */
+function step(value: number, perUnit: number): number {
+  const q = value * perUnit + rounder - rounder
+  return q > 7 ? 7 : q < -8 ? -8 : q
 }
 
 /** The largest |value|, or NaN when any value is NaN. */
@@ -171,11 +174,19 @@ function maxMagnitude(values: Float32Array, start: number, end: number): number 
   return max
 }
 
-/** The value of largest magnitude, the first of equals, or NaN when any value is NaN. */
-function signedExtreme(values: Float32Array, start: number, end: number): number {
-  const max = maxMagnitude(values, start, end)
-  for (let i = start; i < end; i++) if (Math.abs(values[i]) === max) return values[i]
-  return max
+const range = { low: 0, high: 0 }
+
+/** The smallest and the largest value, or NaN for both when any value is NaN; the same object at every call. */
+function rangeOf(values: Float32Array, start: number, end: number): typeof range {
+  let low = 0
+  let high = 0
+  for (let i = start; i < end; i++) {
+    low = Math.min(low, values[i])
+    high = Math.max(high, values[i])
+  }
+  range.low = low
+  range.high = high
+  return range
 }
 
 function checkLength(weights: Float32Array, n: number, k: number, name: string): void {
