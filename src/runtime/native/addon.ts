@@ -43,6 +43,8 @@ export interface Addon {
   /** The instruction set in use: avx512vnni, avx2, neon, portable; PACELINE_ISA names another. */
   isa(): string
   availableIsas(): string[]
+  /** Hands memory that the process, ONNX Runtime included, has freed back to the system (glibc; else nothing happens). */
+  releaseMemory(): void
   readonly Pool: new (threads: number) => { dispose(): void }
   readonly Weight: new (shape: { type: WeightKind; n: number; k: number; isa: string }) => NativeWeight
   readonly Program: new (
