@@ -48,9 +48,12 @@ function compile(before) {
     return
   }
   const output = `${result.stdout}\n${result.stderr}`.trim()
+  const lines = output.split('\n')
   const cause =
-    output.split('\n').find((line) => /error|not found/i.test(line)) ?? `node-gyp exited with ${result.status}`
-  const reason = `${before}the build failed: ${cause.trim()}`
+    lines.find((line) => /\berror: |not found/i.test(line)) ??
+    lines.find((line) => /error/i.test(line)) ??
+    `node-gyp exited with ${result.status}`
+  const reason = `${before}the build failed: ${cause.replace(/^gyp ERR! (stack )?/, '').trim()}`
   writeFileSync(failure, `${reason}\n`)
   writeFileSync(join(built, 'build.log'), `${output}\n`)
   console.error(`paceline: there is no native addon (${reason}); ONNX Runtime serves instead.`)

@@ -47,7 +47,7 @@ describe.skipIf(reason !== undefined)(`the packed package, where no compiler is$
   afterAll(() => rm(root, { recursive: true, force: true }))
 
   /** Installs a package of this repository, with or without a prebuilt binary, in an empty project, and runs `program`. */
-  async function installed(name: string, withPrebuilt: boolean): Promise<{ output: string; native: string }> {
+  async function installed(name: string, withPrebuilt: boolean): Promise<Record<'output' | 'executor' | 'native', string>> {
     const source = join(root, name, 'source')
     const project = join(root, name, 'project')
     await mkdir(join(source, 'native'), { recursive: true })
@@ -75,22 +75,30 @@ describe.skipIf(reason !== undefined)(`the packed package, where no compiler is$
     await run(npm, ['rebuild', 'paceline'], { cwd: project, env })
     await writeFile(join(project, 'main.mjs'), program)
     const { stdout } = await run(process.execPath, ['main.mjs'], { cwd: project, env })
-    return { output: stdout.trim(), native: join(project, 'node_modules', 'paceline', 'native') }
+    const inspect = ['node_modules/paceline/dist/cli/main.js', 'inspect', 'model', '--json']
+    const inspected = await run(process.execPath, inspect, { cwd: project, env })
+    return {
+      output: stdout.trim(),
+      executor: JSON.parse(inspected.stdout).executor,
+      native: join(project, 'node_modules', 'paceline', 'native'),
+    }
   }
 
   test('holds a prebuilt binary, and runs on native kernels with it', async () => {
-    const { output, native } = await installed('with', true)
-    expect(output).toMatch(/^8 native, \w+ kernels$/)
+    const { output, executor, native } = await installed('with', true)
+    expect(output).toBe('8 native')
+    expect(executor).toMatch(/^native, \w+ kernels$/)
     expect(existsSync(join(native, 'build'))).toBe(false)
     const file = createRequire(import.meta.url)('node-gyp-build').resolve(native)
     expect(file.startsWith(join(native, flavour))).toBe(true)
   }, 120_000)
 
   test('without one for the machine is installed all the same, serves by ONNX Runtime, and says why', async () => {
-    const { output, native } = await installed('without', false)
+    const { output, executor, native } = await installed('without', false)
     const failure = (await readFile(join(native, 'build', 'failure.txt'), 'utf8')).trim()
     expect(failure).toMatch(/^the build failed: ./)
-    expect(output).toBe(`8 ONNX Runtime, since the native executor is not available: ${failure}`)
+    expect(output).toBe('8 onnx')
+    expect(executor).toBe(`ONNX Runtime, since the native executor is not available: ${failure}`)
   }, 120_000)
 })
 
