@@ -19,13 +19,12 @@ test.skipIf(lacking.length > 0)(
     lacking.length > 0 ? ` (not installed: ${lacking.join(', ')})` : ''
   }`,
   async () => {
-    const output = await lines('arm-test')
+    const output = await lines('arm-test', '-j2', 'ARM_CPUS=cortex-a53:portable max:neon')
     const at = (line: string) => output.indexOf(line)
     expect(output[at('cortex-a53') + 1]).toBe('table portable')
-    expect(output[at('neoverse-n1') + 1]).toBe('table neon')
     expect(output[at('max') + 1]).toBe('table neon')
-    expect(output.filter((line) => line.startsWith('ok   neon: a row is a row'))).toHaveLength(2)
-    expect(output.filter((line) => line.startsWith('ok   portable: a row is a row'))).toHaveLength(3)
+    expect(output.filter((line) => line.startsWith('ok   neon: a row is a row'))).toHaveLength(1)
+    expect(output.filter((line) => line.startsWith('ok   portable: a row is a row'))).toHaveLength(2)
   },
   300_000,
 )

@@ -47,7 +47,10 @@ describe.skipIf(reason !== undefined)(`the packed package, where no compiler is$
   afterAll(() => rm(root, { recursive: true, force: true }))
 
   /** Installs a package of this repository, with or without a prebuilt binary, in an empty project, and runs `program`. */
-  async function installed(name: string, withPrebuilt: boolean): Promise<Record<'output' | 'executor' | 'native', string>> {
+  async function installed(
+    name: string,
+    withPrebuilt: boolean,
+  ): Promise<Record<'output' | 'executor' | 'native', string>> {
     const source = join(root, name, 'source')
     const project = join(root, name, 'project')
     await mkdir(join(source, 'native'), { recursive: true })
