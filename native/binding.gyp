@@ -32,15 +32,17 @@
         'src/cache.cc',
         'src/compile.cc',
         'src/kernels.cc',
-        'src/kernels_neon.cc',
         'src/kernels_portable.cc',
         'src/memory.cc',
         'src/pool.cc',
         'src/program.cc',
         'src/weight.cc',
       ],
+      # Compiled for the processor they are for, or for any other: then they say that this build has no such table.
       'conditions': [
-        ['target_arch=="x64"', {'dependencies': ['avx2', 'avx512']}],
+        ['target_arch=="x64"', {'dependencies': ['avx2', 'avx512']},
+          {'sources': ['src/kernels_avx2.cc', 'src/kernels_avx512.cc']}],
+        ['target_arch=="arm64"', {'dependencies': ['neon']}, {'sources': ['src/kernels_neon.cc']}],
       ],
     },
   ],
@@ -66,6 +68,17 @@
             ],
           },
           'msvs_settings': {'VCCLCompilerTool': {'AdditionalOptions': ['/arch:AVX512']}},
+        },
+      ],
+    }],
+    ['target_arch=="arm64"', {
+      'targets': [
+        {
+          'target_name': 'neon',
+          'type': 'static_library',
+          'sources': ['src/kernels_neon.cc'],
+          'cflags': ['-march=armv8.2-a+dotprod'],
+          'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['-march=armv8.2-a+dotprod']},
         },
       ],
     }],

@@ -1,10 +1,15 @@
-// What build/Release/paceline.node exports. Every error thrown has a `code`: 'argument' (a call or a program that makes
+// What paceline.node exports. Every error thrown has a `code`: 'argument' (a call or a program that makes
 // no sense), 'context' (rows do not fit the cache) or 'runtime' (memory, threads, an instruction set that cannot run here).
 
 /** The instruction set in use: the best one, or the one named by the environment variable PACELINE_ISA. */
 export function isa(): string
 /** All that this processor runs, best first. */
 export function availableIsas(): string[]
+/**
+ * Hands memory that the process has freed back to the system. glibc keeps blocks below 32 MiB in its heaps, whoever freed
+ * them; elsewhere this does nothing.
+ */
+export function releaseMemory(): void
 
 /** `threads` threads in all, the caller's included (1 .. 256). */
 export class Pool {

@@ -31,6 +31,11 @@ napi_value availableIsas(const Call& call) {
   return names;
 }
 
+napi_value releaseMemory(const Call&) {
+  releaseFreeMemory();
+  return nullptr;
+}
+
 napi_value makePool(const Call& call) {
   expectNew<Pool>(call);
   const int64_t threads = toInteger(call.env, call[0], "threads");
@@ -117,7 +122,8 @@ napi_value truncate(const Call& call) {
 }
 
 napi_value define(napi_env env, napi_value exports) {
-  const napi_property_descriptor functions[] = {method<isa>("isa"), method<availableIsas>("availableIsas")};
+  const napi_property_descriptor functions[] = {method<isa>("isa"), method<availableIsas>("availableIsas"),
+                                                  method<releaseMemory>("releaseMemory")};
   check(env, napi_define_properties(env, exports, std::size(functions), functions));
   defineClass<Pool>(env, exports, callback<makePool>,
                     {getter<poolThreads>("threads"), method<dispose<Pool>>("dispose")});

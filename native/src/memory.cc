@@ -5,6 +5,9 @@
 #else
 #include <sys/mman.h>
 #endif
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace paceline {
 namespace {
@@ -64,6 +67,12 @@ void release(uint8_t* data, size_t bytes) {
 #endif
 
 }  // namespace
+
+void releaseFreeMemory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
 
 Buffer::Buffer(size_t bytes) : size_(bytes) {
   if (bytes == 0) return;

@@ -49,6 +49,9 @@ class Buffer {
   size_t size_ = 0;
 };
 
+// Hands free memory of the process's heap back to the system, where its malloc keeps any (glibc); else does nothing.
+void releaseFreeMemory();
+
 constexpr size_t roundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
 }  // namespace paceline

@@ -147,9 +147,8 @@ class Program {
   std::vector<ProgramDescription::Table> tables_;
   Code code_;
 
-  // The arena, then cos and sin of the tables, then quantised rows; each part for rowCapacity_ rows.
+  // The arena, then cos and sin of the tables, then quantised rows; each part for the rows of the largest run so far.
   Buffer arena_;
-  int32_t rowCapacity_ = 0;
 
   // Of the run.
   int32_t rows_ = 0;

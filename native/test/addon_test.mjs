@@ -1,6 +1,7 @@
 // The addon as JavaScript sees it: node --expose-gc native/test/addon_test.mjs [path of paceline.node]
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
@@ -38,6 +39,20 @@ async function main() {
   promise('the instruction sets are named, the one in use first or chosen', () => {
     assert.ok(addon.availableIsas().includes('portable'))
     if (!process.env.PACELINE_ISA) assert.equal(addon.isa(), addon.availableIsas()[0])
+  })
+
+  promise('memory that was freed goes back to the system', () => {
+    if (!process.report.getReport().header.glibcVersionRuntime) return
+    const status = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024
+    // Blocks that malloc keeps: too small to be mapped by themselves, with one in between that stays.
+    let blocks = Array.from({ length: 4000 }, () => Buffer.alloc(64 << 10, 1))
+    const full = status()
+    blocks = blocks.filter((_, i) => i % 100 === 0)
+    globalThis.gc()
+    addon.releaseMemory()
+    const left = status()
+    assert.ok(left < full - 150, `${full} MiB before, ${left} MiB after`)
+    assert.equal(blocks.length, 40)
   })
 
   promise('PACELINE_ISA chooses, and an unknown one is an error in words', () => {

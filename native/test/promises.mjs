@@ -1,14 +1,17 @@
 // The addon under test, and named tests that run one after another.
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, workerData } from 'node:worker_threads'
 
-/** The first argument of the command line, or where node-gyp puts it. */
+const require = createRequire(import.meta.url)
+
+/** The first argument of the command line, or the addon that an installation would load. */
 export const file =
-  (isMainThread ? process.argv[2] : workerData.file) ??
-  fileURLToPath(new URL('../build/Release/paceline.node', import.meta.url))
-export const addon = createRequire(import.meta.url)(file)
+  (isMainThread ? process.argv[2] && resolve(process.argv[2]) : workerData.file) ??
+  require('node-gyp-build').resolve(fileURLToPath(new URL('..', import.meta.url)))
+export const addon = require(file)
 
 const tests = []
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PacelineError } from '../../errors.ts'
 import type { Program } from './lowering.ts'
@@ -42,6 +43,8 @@ export interface Addon {
   /** The instruction set in use: avx512vnni, avx2, neon, portable; PACELINE_ISA names another. */
   isa(): string
   availableIsas(): string[]
+  /** Hands memory that the process, ONNX Runtime included, has freed back to the system (glibc; else nothing happens). */
+  releaseMemory(): void
   readonly Pool: new (threads: number) => { dispose(): void }
   readonly Weight: new (shape: { type: WeightKind; n: number; k: number; isa: string }) => NativeWeight
   readonly Program: new (
@@ -51,16 +54,26 @@ export interface Addon {
   readonly Cache: new (program: NativeProgram, capacity: number) => NativeCache
 }
 
-const folder = new URL('../../../native/build/', import.meta.url)
+const folder = fileURLToPath(new URL('../../../native/', import.meta.url))
+
+/** The file of this platform in a folder: build/Release first (compiled here), then prebuilds/. Throws when there is none. */
+interface NodeGypBuild {
+  resolve(folder: string): string
+}
 
 /** The addon, or why it is not there. Nothing is loaded before the first call. */
 export function loadAddon(): Addon | { readonly reason: string } {
-  const path = fileURLToPath(new URL('Release/paceline.node', folder))
-  if (!existsSync(path)) return { reason: buildFailure() ?? 'it has not been built (npm run build:native)' }
+  const require = createRequire(import.meta.url)
+  let file: string
   try {
-    return createRequire(import.meta.url)(path) as Addon
+    file = (require('node-gyp-build') as NodeGypBuild).resolve(folder)
+  } catch {
+    return { reason: installFailure() ?? 'it has not been built (npm run build:native)' }
+  }
+  try {
+    return require(file) as Addon
   } catch (error) {
-    return { reason: (error as Error).message }
+    return { reason: installFailure() ?? (error as Error).message }
   }
 }
 
@@ -71,8 +84,8 @@ export function requireAddon(): Addon {
   return addon
 }
 
-/** What the installation wrote when the compiler failed. */
-function buildFailure(): string | undefined {
-  const file = new URL('failure.txt', folder)
+/** What the installation wrote when it found no binary and could not compile one. */
+function installFailure(): string | undefined {
+  const file = join(folder, 'build', 'failure.txt')
   return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
 }

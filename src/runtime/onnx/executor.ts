@@ -5,6 +5,7 @@ import type { Graph } from '../../graph/index.ts'
 import type { DType, Tensor, TensorSource } from '../../tensor/index.ts'
 import { checkBlocks, checkParents, requireCache } from '../cache-rules.ts'
 import type { CompileOptions, Executable, Executor, RowLayout, RunOptions } from '../executor.ts'
+import { loadAddon } from '../native/addon.ts'
 import { newKeys, newValues } from './attention.ts'
 import { FunctionalCache } from './cache.ts'
 import { type Feed, Feeds, type RunContext } from './feeds.ts'
@@ -17,7 +18,7 @@ import { type PackedWeight, packWeight } from './weights.ts'
 
 export type OnnxOptions = Partial<SessionOptions>
 
-/** Weights from this size on are worth a garbage collection after loading. */
+/** Weights from this size on are worth giving their memory back after loading. */
 const largeBytes = 256 << 20
 
 /** Runs graphs with ONNX Runtime (onnxruntime-node), CPU by default. The native library loads at the first `compile`. */
@@ -35,10 +36,17 @@ export function onnxExecutor({
         executionProviders,
         training,
       })
-      if (weightBytes > largeBytes) collectGarbage()
+      if (weightBytes > largeBytes) giveBackMemory()
       return new OnnxExecutable(ort, session, graph, feeds, weightBytes)
     },
   }
+}
+
+/** What loading has left: slabs in JavaScript, and on glibc what the session freed, which only the addon can hand back. */
+function giveBackMemory(): void {
+  collectGarbage()
+  const addon = loadAddon()
+  if (!('reason' in addon)) addon.releaseMemory()
 }
 
 /** A session over the packed weights. Nothing that it returns leads back to them: the session has its own copy. */
