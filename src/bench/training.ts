@@ -12,9 +12,9 @@ export interface TrainingProfile {
   readonly updateMs: number
   /** 6 * parameters * tokens / (accumulate + update), in 1e9 per second. */
   readonly gflops: number
-  /** Of a product [4096, 256] x [256, 704], both operands inputs, measured before and after each step: the median. */
+  /** Of a product [4096, 256] x [256, 704], both operands inputs, measured after each step: the median. */
   readonly gemmGflops: number
-  /** Rate of a step / rate of the product beside it: the median over the steps. */
+  /** Best rate of a step / best rate of the product: what other work on the machine disturbs least. */
   readonly share: number
   readonly residentBytes: number
 }
@@ -40,7 +40,6 @@ export async function profileTraining({
   const step = await createTrainingStep(languageModelObjective(spec), source, threads ? { threads } : {})
   const batch = randomBatch(spec.vocabSize, sequences, length)
   const times: Record<'accumulate' | 'update' | 'gemm', number[]> = { accumulate: [], update: [], gemm: [] }
-  let before = 0
   const gemm = await measureGemm(4096, 256, 704, threads)
   try {
     for (let i = 0; i <= steps; i++) {
@@ -49,9 +48,7 @@ export async function profileTraining({
       const accumulated = performance.now()
       await step.update({ learningRate: 1e-4 })
       const updated = performance.now()
-      const after = await gemm.run()
-      const rate = 2 / (1 / before + 1 / after)
-      before = after
+      const rate = await gemm.run()
       if (i === 0) continue // warm-up
       times.accumulate.push(accumulated - started)
       times.update.push(updated - accumulated)
@@ -60,7 +57,7 @@ export async function profileTraining({
     const parameters = [...step.parameters.values()].reduce((sum, { data }) => sum + data.length, 0)
     const [accumulateMs, updateMs, gemmGflops] = [times.accumulate, times.update, times.gemm].map(median)
     const rateOf = (ms: number) => (6 * parameters * rows) / ms / 1e6
-    const shares = times.gemm.map((rate, i) => rateOf(times.accumulate[i] + times.update[i]) / rate)
+    const best = rateOf(Math.min(...times.accumulate.map((ms, i) => ms + times.update[i])))
     return {
       parameters,
       tokens: rows,
@@ -68,7 +65,7 @@ export async function profileTraining({
       updateMs,
       gflops: rateOf(accumulateMs + updateMs),
       gemmGflops,
-      share: median(shares),
+      share: best / Math.max(...times.gemm),
       residentBytes: process.resourceUsage().maxRSS * 1024,
     }
   } finally {

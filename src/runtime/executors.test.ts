@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { differentiate, GraphBuilder, type Precision, type Value, type Weight } from '../graph/index.ts'
+import { GraphBuilder, type Precision, type Value, type Weight } from '../graph/index.ts'
+import { noise } from '../graph/noise.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { memorySource } from '../tensor/memory.ts'
 import type { Executable, Executor } from './executor.ts'
@@ -22,15 +23,6 @@ const executors: readonly { name: string; executor: Executor; int4Tolerance: num
     int4Tolerance: 1e-5,
   })),
 ]
-
-/** Deterministic values in [-1, 1). */
-function noise(length: number, seed: number): Float32Array {
-  let state = (seed * 2654435761 + 12345) >>> 0
-  return Float32Array.from({ length }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 31 - 1
-  })
-}
 
 function random(shape: number[], seed: number): Tensor<'f32'> {
   return {
@@ -300,124 +292,6 @@ describe.each(executors)('attention over cache and rows: $name', ({ executor }) 
         /parent 0/,
       )
       await executable.dispose()
-    }
-  })
-})
-
-/** Rows of ids from 0 to 4. */
-const someIds = (count: number, s: number): Tensor => ({
-  dtype: 'i32',
-  shape: [count],
-  data: Int32Array.from(noise(count, s), (v) => Math.floor(((v + 1) / 2) * 5)),
-})
-
-const losses: Record<string, (g: GraphBuilder, x: Value, ids: Value, w: Record<string, Weight>) => Value> = {
-  'linear, rmsNorm and siluMul': (g, x, _, { w, gain, b }) => {
-    const [a, c] = g.split(g.linear(g.rmsNorm(x, gain, 1e-6), w, b), [4, 4])
-    return g.siluMul(a, c)
-  },
-  'rmsNorm over heads, rope': (g, x, ids, { half }) =>
-    g.rope(g.rmsNorm(g.reshape(x, ['rows', 2, 4]), half, 1e-6), ids, {
-      frequencies: Float64Array.of(1, 0.1),
-      scale: 2,
-    }),
-  'embedding and concat': (g, x, ids, { w }) => g.concat([g.mul(g.embedding(w, ids), x), g.scale(x, 3)]),
-  'cross entropy': (g, x, ids) => g.crossEntropy(x, ids),
-  'softmax and logSoftmax': (g, x) => g.mul(g.softmax(x), g.logSoftmax(x)),
-}
-
-describe.each(Object.entries(losses))('training under ONNX Runtime equals the interpreter: %s', (_, write) => {
-  const weights = { w: random([8, 8], 1), b: random([8], 2), gain: random([8], 3), half: random([4], 4) }
-  const graph = () => {
-    const g = new GraphBuilder()
-    const x = g.input('x', 'f32', ['rows', 8])
-    const ids = g.input('ids', 'i32', ['rows'])
-    const parameters = Object.fromEntries(Object.entries(weights).map(([n, { shape }]) => [n, g.weight(n, shape)]))
-    const y = write(g, x, ids, parameters)
-    const used = Object.values(parameters).filter((w) => g.nodes.some(({ inputs }) => inputs.includes(w)))
-    const loss = g.sum(g.mul(y, y))
-    differentiate(g, loss, [x, ...used]).forEach((gradient, i) => {
-      g.output(`gradient ${i}`, gradient)
-    })
-    g.output('loss', loss)
-    return g.build()
-  }
-
-  test.each([1, 2, 17])('%i rows', async (rowCount) => {
-    const inputs = { x: random([rowCount, 8], 5), ids: someIds(rowCount, 6) }
-    const expected = await (await referenceExecutor.compile(graph(), memorySource(weights))).run(inputs)
-    const tested = await onnxExecutor({ threads: 2 }).compile(graph(), memorySource(weights))
-    const actual = await tested.run(inputs)
-    await tested.dispose()
-    for (const [name, { shape, data }] of Object.entries(expected)) {
-      expect(actual[name].shape).toEqual(shape)
-      const size = Math.max(1, ...Array.from(data as Float32Array, Math.abs))
-      expect(largestDifference(actual[name].data, data), name).toBeLessThan(1e-4 * size)
-    }
-  })
-
-  test.skipIf(isas.length === 0)('the native executor says that it does not train', async () => {
-    await expect(nativeExecutor({ threads: 2 }).compile(graph(), memorySource(weights))).rejects.toThrow(
-      /does not train: it has no/,
-    )
-  })
-})
-
-describe('attention over the rows alone, under ONNX Runtime', () => {
-  const graph = (window: number | null) => {
-    const g = new GraphBuilder()
-    const [q, k, v] = [4, 2, 2].map((heads, i) => g.input('qkv'[i], 'f32', ['rows', heads, 4]))
-    const y = g.attention(q, k, v, { cache: null, scale: 0.5, window })
-    const loss = g.sum(g.mul(y, y))
-    g.output('y', y)
-    differentiate(g, loss, [q, k, v]).forEach((gradient, i) => {
-      g.output(`gradient ${i}`, gradient)
-    })
-    return g.build()
-  }
-
-  test('and its gradient equal the interpreter, for random trees in blocks, alike or not', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom(null, 1, 3),
-        fc.constantFrom(1, 2, 3),
-        fc.array(fc.nat(1000), { minLength: 1, maxLength: 7 }),
-        fc.boolean(),
-        seed,
-        async (window, blocks, seeds, alike, s) => {
-          const block = seeds.length
-          const parents = Int32Array.from({ length: blocks * block }, (_, row) => {
-            const own = row % block
-            const parent = ((seeds[own] + (alike ? 0 : row)) % (own + 1)) - 1
-            return parent < 0 ? -1 : row - own + parent
-          })
-          const inputs = Object.fromEntries(
-            [4, 2, 2].map((heads, i) => ['qkv'[i], random([blocks * block, heads, 4], s + i)]),
-          )
-          const rows = { parents, block }
-          const expected = await (await referenceExecutor.compile(graph(window), memorySource({}))).run(inputs, {
-            rows,
-          })
-          const tested = await onnxExecutor({ threads: 2 }).compile(graph(window), memorySource({}))
-          const actual = await tested.run(inputs, { rows })
-          await tested.dispose()
-          for (const [name, { data }] of Object.entries(expected))
-            expect(largestDifference(actual[name].data, data), name).toBeLessThan(1e-5)
-        },
-      ),
-      runs,
-    )
-  })
-
-  test('refuses a path that leaves its block, and rows that are not whole blocks', async () => {
-    const inputs = Object.fromEntries([4, 2, 2].map((heads, i) => ['qkv'[i], random([4, heads, 4], i)]))
-    for (const executor of [referenceExecutor, onnxExecutor({ threads: 2 })]) {
-      const tested = await executor.compile(graph(null), memorySource({}))
-      const run = (parents: number[], block: number) =>
-        tested.run(inputs, { rows: { parents: Int32Array.from(parents), block } })
-      await expect(run([-1, 0, 1, 2], 2)).rejects.toThrow(/row 2 has parent 1 outside its block/)
-      await expect(run([-1, 0, 1, 2], 3)).rejects.toThrow(/4 rows are not whole blocks of 3/)
-      await tested.dispose()
     }
   })
 })
