@@ -39,6 +39,18 @@ const llama31 = {
   }),
 }
 
+const small = (layerCount: number): Partial<ModelSpec> => ({
+  hiddenSize: 320,
+  intermediateSize: 880,
+  layerCount,
+  headCount: 5,
+  kvHeadCount: 1,
+  headDim: 64,
+  vocabSize: 4096,
+  contextLength: 8192,
+  tiedEmbeddings: true,
+})
+
 const shapes: ReadonlyMap<string, Partial<ModelSpec>> = new Map(
   Object.entries({
     /** Llama 3.1 8B: 8,030,261,248 parameters. */
@@ -84,6 +96,10 @@ const shapes: ReadonlyMap<string, Partial<ModelSpec>> = new Map(
       vocabSize: 32_000,
       contextLength: 8192,
     },
+    /** Small and deep, 18.8 million parameters: nothing but overhead separates its passes from the speed of memory. */
+    'llama-19m': small(16),
+    /** One layer of that with its head: what a drafter that shares a target's width costs. */
+    'drafter-2m': small(1),
     'llama-tiny': {},
   }),
 )

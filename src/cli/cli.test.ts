@@ -275,19 +275,32 @@ describe.concurrent('paceline accuracy', () => {
 describe.concurrent('paceline profile', () => {
   const quick = ['--context', '16', '--rounds', '1', '--threads', '1']
 
-  test('measures a shape and writes the numbers to a file', async () => {
+  test('measures a shape at several contexts and writes the numbers to a file', async () => {
     const file = at('profiles.json')
-    const ended = await paceline(['profile', '--shape', 'llama-tiny', '--dtype', 'f32,int4', ...quick, '--json', file])
+    const ended = await paceline([
+      'profile',
+      '--shape',
+      'llama-tiny',
+      '--dtype',
+      'f32,int4',
+      ...quick,
+      '--context',
+      '16,32',
+      '--json',
+      file,
+    ])
     expect(ended.code).toBe(0)
     expect(ended.stdout).toContain('rows for the price of one')
     const profiles = JSON.parse(await readFile(file, 'utf8'))
     expect(profiles).toMatchObject([
       { shape: 'llama-tiny', dtype: 'f32', context: 16 },
+      { shape: 'llama-tiny', dtype: 'f32', context: 32 },
       { shape: 'llama-tiny', dtype: 'int4', context: 16 },
+      { shape: 'llama-tiny', dtype: 'int4', context: 32 },
     ])
     for (const profile of profiles) {
       expect(Object.keys(profile.v)).toEqual(['1', '2', '4', '8', '12', '16', '32'])
-      for (const field of ['t1Ms', 'weightBytes', 'gbPerS', 'streamGbPerS', 'loadSeconds'])
+      for (const field of ['t1Ms', 'weightBytes', 'gbPerS', 'streamGbPerS', 'streamShare', 'loadSeconds'])
         expect(profile[field]).toBeGreaterThan(0)
     }
     expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([])

@@ -25,6 +25,11 @@ export function integer(low: number): (text: string) => number {
   }
 }
 
+/** One such integer, or several with commas between them. */
+export function integers(low: number): (text: string) => number[] {
+  return (text) => text.split(',').map(integer(low))
+}
+
 /** A number in the range that the library gives this sampling option: refused before a model is loaded. */
 export function sampling(name: Exclude<keyof SamplingOptions, 'logitBias'>): (text: string) => number {
   return (text) => {

@@ -4,14 +4,14 @@ import { type Dtype, dtypes, openCheckpoint, randomCheckpoint, shapeNames } from
 import { PacelineError } from '../errors.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../runtime/index.ts'
 import { requireWritableFolder, writeWhole } from './files.ts'
-import { dtypeList, integer } from './options.ts'
+import { dtypeList, integer, integers } from './options.ts'
 import { bytes, percent, progressLine, remark, short, table } from './terminal.ts'
 
 interface Flags {
   readonly model?: string
   readonly shape?: string
   readonly dtype?: readonly Dtype[]
-  readonly context: number
+  readonly context: readonly number[]
   readonly executor?: ExecutorName
   readonly threads?: number
   readonly rounds?: number
@@ -29,7 +29,12 @@ export function addProfile(program: Command): void {
     .option('--model <folder>', 'the model to measure')
     .option('--shape <name>', `random weights instead: ${shapeNames.join(', ')}`)
     .option('--dtype <dtypes>', `${dtypes.join(', ')}, or several with commas (default: f32)`, dtypeList)
-    .option('--context <n>', 'positions in the cache, at most those of the model', integer(0), 512)
+    .option(
+      '--context <n>',
+      'positions in the cache, at most those of the model; several with commas',
+      integers(0),
+      [512],
+    )
     .addOption(new Option('--executor <name>', 'what computes (default: auto)').choices(executorNames))
     .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
     .option('--rounds <n>', 'rounds of measurement; each times every number of rows once (default: 9)', integer(1))
@@ -63,8 +68,10 @@ async function measure({
   })
   const checkpoint = model !== undefined ? await openCheckpoint(model) : randomCheckpoint(shape!, 0)
   const { spec, source } = checkpoint
-  const positions = Math.min(context, spec.contextLength)
-  if (positions < context) remark(`the context of the model is ${positions}: measuring there, not at ${context}`)
+  const contexts = context.map((positions) => Math.min(positions, spec.contextLength))
+  for (const positions of context)
+    if (positions > spec.contextLength)
+      remark(`the context of the model is ${spec.contextLength}: measuring there, not at ${positions}`)
 
   const profiles: Profile[] = []
   const progress = progressLine()
@@ -76,13 +83,13 @@ async function measure({
         source,
         executor,
         dtype,
-        context: positions,
+        contexts,
         ...(rounds !== undefined && { rounds }),
         onProgress: (phase, share) => progress.update(`${phase === 'load' ? 'loading' : 'measuring'} ${dtype}`, share),
       })
       progress.clear()
-      profiles.push(measured)
-      if (json !== '-') process.stdout.write(render(measured, about))
+      profiles.push(...measured)
+      if (json !== '-') process.stdout.write(measured.map((one) => render(one, about)).join(''))
     }
   } finally {
     progress.clear()
@@ -94,11 +101,13 @@ async function measure({
 }
 
 function render(measured: Profile, about: string): string {
-  const { shape, dtype, context, t1Ms, v, weightBytes, gbPerS, streamGbPerS } = measured
+  const { shape, dtype, context, t1Ms, v, weightBytes, gbPerS, streamGbPerS, streamShare, prefill } = measured
   const rows = profiledRows.map((T) => [`${T}`, v[T].toFixed(2), short(v[T] * t1Ms), (T / v[T]).toFixed(2)])
   return `${shape}, ${dtype}, ${about}, ${context} positions in the cache
 ${table([['rows', 'v(T)', 'ms', 'rows for the price of one'], ...rows])}
-  A pass reads ${bytes(weightBytes)} of weights; with one row at ${short(gbPerS)} GB/s, ${percent(gbPerS / streamGbPerS)} of this machine's ${short(streamGbPerS)} GB/s.
+  A pass reads ${bytes(weightBytes)} of weights; with one row at ${short(gbPerS)} GB/s, ${percent(streamShare)} of this machine's ${short(streamGbPerS)} GB/s.
+  ${percent(measured.attentionShare)} of a one-row pass is attention over the cache.
+  ${prefill.rows} positions of a prompt take ${short(prefill.ms)} ms, ${short(prefill.gops)} G operations a second.
   Loaded in ${short(measured.loadSeconds)} s; ${bytes(measured.residentBytes)} of memory in use.
 
 `
