@@ -5,15 +5,8 @@
 namespace paceline {
 namespace {
 
-// What a row costs besides its keys, in units of a key.
-constexpr uint64_t kRowWork = 16;
-
-// Bytes of one thread's room for `keys` keys: pointers to keys and values, rows of the path, scores.
-size_t roomBytes(size_t keys, size_t queries) {
-  return roundUp(keys * (2 * sizeof(float*) + sizeof(int32_t) + queries * sizeof(float)), 64);
-}
-
-int32_t visible(int32_t keys, int32_t window) { return window < 0 ? keys : std::min(keys, window); }
+// Queries of a key head that are worked on together: keys are read once for all of them.
+constexpr int32_t kGroupQueries = 32;
 
 }  // namespace
 
@@ -21,7 +14,6 @@ void Attention::configure(int threads, int32_t maxQueries, std::vector<int32_t> 
   threads_ = threads;
   maxQueries_ = maxQueries;
   windows_ = std::move(windows);
-  work_.resize(windows_.size());
 }
 
 void Attention::checkParents(const int32_t* parents, int32_t rows) {
@@ -41,106 +33,117 @@ void Attention::begin(const int32_t* parents, int32_t rows, Cache* cache) {
     depths_[row] = parents_[row] < 0 ? 0 : depths_[parents_[row]] + 1;
     maxDepth_ = std::max(maxDepth_, depths_[row]);
   }
-  for (size_t w = 0; w < windows_.size(); w++) {
-    work_[w].resize(rows + 1);
-    for (int32_t row = 0; row < rows; row++)
-      work_[w][row + 1] = work_[w][row] + kRowWork + visible(cache->length() + depths_[row] + 1, windows_[w]);
-  }
   const size_t keys = size_t{1} * cache->length() + maxDepth_ + 1;
-  if (keys <= maxKeys_) return;
-  const size_t enough = roundUp(keys + keys / 4, 64);
-  maxKeys_ = 0;
-  room_ = Buffer(threads_ * roomBytes(enough, maxQueries_));
-  maxKeys_ = enough;
+  const size_t groupRows = std::min(rows, kGroupQueries), own = groupRows * (maxDepth_ + 1);
+  if (keys <= maxKeys_ && groupRows <= maxRows_ && own <= maxOwn_) return;
+  maxKeys_ = std::max(maxKeys_, roundUp(keys + keys / 4, 64));
+  maxRows_ = std::max(maxRows_, groupRows);
+  maxOwn_ = std::max(maxOwn_, own);
+  room_ = Buffer();  // nothing in it outlives a run
+  room_ = Buffer(threads_ * roomBytes());
+}
+
+size_t Attention::roomBytes() const {
+  const size_t queries = std::max<size_t>(kGroupQueries, maxQueries_);
+  const size_t pointers = 2 * (maxKeys_ + maxOwn_) + 4 * queries;
+  return roundUp(pointers * sizeof(float*) + (queries + maxKeys_) * sizeof(int32_t) +
+                     queries * (maxKeys_ + 1) * sizeof(float), 64);
 }
 
 Attention::Room Attention::roomOf(int thread) const {
-  uint8_t* base = room_.data() + thread * roomBytes(maxKeys_, maxQueries_);
+  const size_t queries = std::max<size_t>(kGroupQueries, maxQueries_);
   Room room;
-  room.keys = reinterpret_cast<const float**>(base);
-  room.values = room.keys + maxKeys_;
-  room.rows = reinterpret_cast<int32_t*>(room.values + maxKeys_);
-  room.scores = reinterpret_cast<float*>(room.rows + maxKeys_);
+  room.keys = reinterpret_cast<const float**>(room_.data() + thread * roomBytes());
+  room.values = room.keys + maxKeys_ + maxOwn_;
+  room.q = room.values + maxKeys_ + maxOwn_;
+  room.out = const_cast<float**>(room.q + queries);
+  room.ownKeys = reinterpret_cast<const float***>(room.out + queries);
+  room.ownValues = room.ownKeys + queries;
+  room.own = reinterpret_cast<int32_t*>(room.ownValues + queries);
+  room.path = room.own + queries;
+  room.scores = reinterpret_cast<float*>(room.path + maxKeys_);
   return room;
 }
 
-// The lists of one key head. They are kept from row to row: where paths share their beginning, nothing is written anew.
-class Attention::Path {
- public:
-  Path(const Attention& attention, const AttentionRows& rows, const Room& room)
-      : attention_(attention), rows_(rows), room_(room), length_(attention.cache_->length()) {}
+// Rows whose keys a window cuts are worked on one by one: they share no beginning.
+int32_t Attention::groupCount(int32_t kvHeads, int32_t queries, int32_t window) const {
+  const int32_t rows = static_cast<int32_t>(parents_.size());
+  if (window >= 0 && cache_->length() + maxDepth_ + 1 > window) return rows;
+  const int32_t groupRows = std::max(1, kGroupQueries / queries);
+  return std::min(rows, std::max((rows + groupRows - 1) / groupRows, (threads_ + kvHeads - 1) / kvHeads));
+}
 
-  void startHead(int32_t head, int32_t firstKey) {
-    const size_t stride = size_t{1} * rows_.kvHeads * rows_.headDim;
-    const float* key = attention_.cache_->keys(rows_.layer) + size_t{1} * head * rows_.headDim;
-    const float* value = attention_.cache_->values(rows_.layer) + size_t{1} * head * rows_.headDim;
-    for (int32_t slot = firstKey; slot < length_; slot++) {
-      room_.keys[slot] = key + slot * stride;
-      room_.values[slot] = value + slot * stride;
-    }
-    head_ = head;
-    held_ = 0;
+// Afterwards `path` is that of the group's first row.
+Attention::Group Attention::groupOf(int32_t index, int32_t groups, int32_t* path) const {
+  const int64_t rows = static_cast<int64_t>(parents_.size());
+  Group group{static_cast<int32_t>(rows * index / groups), static_cast<int32_t>(rows * (index + 1) / groups), 0};
+  for (int32_t row = group.begin; row >= 0; row = parents_[row]) path[depths_[row]] = row;
+  group.common = depths_[group.begin] + 1;
+  for (int32_t row = group.begin + 1; row < group.end; row++) {
+    int32_t shared = row;
+    while (shared >= 0 && (depths_[shared] >= group.common || path[depths_[shared]] != shared)) shared = parents_[shared];
+    group.common = shared < 0 ? 0 : depths_[shared] + 1;
   }
+  return group;
+}
 
-  // Afterwards the first length + depth + 1 keys and values are those that `row` sees without a window.
-  void descendTo(int32_t row) {
-    // Below `held_`, entry d of the path is an ancestor of the row before; all above it are then right too.
-    for (int32_t r = row; r >= 0; r = attention_.parents_[r]) {
-      const int32_t depth = attention_.depths_[r];
-      if (depth < held_ && room_.rows[depth] == r) break;
-      room_.rows[depth] = r;
-      room_.keys[length_ + depth] = rows_.k + r * rows_.kStride + size_t{1} * head_ * rows_.headDim;
-      room_.values[length_ + depth] = rows_.v + r * rows_.vStride + size_t{1} * head_ * rows_.headDim;
-    }
-    held_ = attention_.depths_[row] + 1;
-  }
-
- private:
-  const Attention& attention_;
-  const AttentionRows& rows_;
-  const Room room_;
-  const int32_t length_;
-  int32_t head_ = 0;
-  int32_t held_ = 0;
-};
-
-int Attention::chunks(int32_t kvHeads) const {
-  const int64_t units = int64_t{kvHeads} * static_cast<int64_t>(parents_.size());
-  return static_cast<int>(std::min<int64_t>(units, threads_ == 1 ? 1 : 4 * threads_));
+int Attention::chunks(int32_t kvHeads, int32_t heads, int32_t window) const {
+  if (threads_ == 1) return 1;
+  const int64_t units = int64_t{kvHeads} * groupCount(kvHeads, heads / kvHeads, windows_[window]);
+  return static_cast<int>(std::min<int64_t>(units, 4 * threads_));
 }
 
 void Attention::run(const Kernels& kernels, const AttentionRows& rows, int chunk, int chunks, int thread) {
   store(rows, chunk, chunks);
-  // Units of a row and a key head, heads outermost, are dealt out in runs of about equal work: this one is of those
-  // that begin in [begin, end).
-  const std::vector<uint64_t>& work = work_[rows.window];
-  const int32_t count = static_cast<int32_t>(parents_.size());
-  const uint64_t perHead = work[count];
-  const uint64_t begin = perHead * rows.kvHeads * chunk / chunks;
-  const uint64_t end = perHead * rows.kvHeads * (chunk + 1) / chunks;
-
-  const int32_t window = windows_[rows.window];
-  const int32_t length = cache_->length();
-  // No row sees less than one key of its own, so a window hides at least the positions before this one from all.
-  const int32_t firstKey = window < 0 ? 0 : std::max(0, length + 1 - window);
+  const int32_t window = windows_[rows.window], length = cache_->length();
   const int32_t queries = rows.heads / rows.kvHeads;
+  const int64_t groups = groupCount(rows.kvHeads, queries, window), units = groups * rows.kvHeads;
+  const size_t slotWidth = size_t{1} * rows.kvHeads * rows.headDim;
   const Room room = roomOf(thread);
-  Path path(*this, rows, room);
-  for (int32_t head = static_cast<int32_t>(begin / perHead); head < rows.kvHeads && head * perHead < end; head++) {
-    const uint64_t before = head * perHead;
-    const uint64_t skipped = begin <= before ? 0 : begin - before;
-    int32_t row = static_cast<int32_t>(std::lower_bound(work.data(), work.data() + count, skipped) - work.data());
-    if (row == count || before + work[row] >= end) continue;
-    path.startHead(head, firstKey);
-    for (; row < count && before + work[row] < end; row++) {
-      path.descendTo(row);
-      const int32_t all = length + depths_[row] + 1;
-      const int32_t seen = visible(all, window);
-      const size_t column = size_t{1} * head * queries * rows.headDim;
-      kernels.attend(rows.q + row * rows.qStride + column, rows.headDim, queries, room.keys + all - seen,
-                     room.values + all - seen, seen, rows.headDim, rows.scale, rows.out + row * rows.outStride + column,
-                     rows.headDim, room.scores);
+  // Heads innermost: those of one group have its path in common.
+  for (int64_t unit = units * chunk / chunks; unit < units * (chunk + 1) / chunks; unit++) {
+    const int32_t head = static_cast<int32_t>(unit % rows.kvHeads);
+    const size_t column = size_t{1} * head * rows.headDim;
+    const Group group = groupOf(static_cast<int32_t>(unit / rows.kvHeads), static_cast<int32_t>(groups), room.path);
+    const auto keyOf = [&](int32_t row) { return rows.k + row * rows.kStride + column; };
+    const auto valueOf = [&](int32_t row) { return rows.v + row * rows.vStride + column; };
+
+    const int32_t all = length + group.common;
+    const int32_t firstKey = window < 0 ? 0 : std::max(0, all - window);  // a group of one row, or nothing is cut
+    const float* cachedKeys = cache_->keys(rows.layer) + column;
+    const float* cachedValues = cache_->values(rows.layer) + column;
+    int32_t shared = 0;
+    for (int32_t slot = firstKey; slot < length; slot++, shared++) {
+      room.keys[shared] = cachedKeys + slot * slotWidth;
+      room.values[shared] = cachedValues + slot * slotWidth;
     }
+    for (int32_t depth = std::max(0, firstKey - length); depth < group.common; depth++, shared++) {
+      room.keys[shared] = keyOf(room.path[depth]);
+      room.values[shared] = valueOf(room.path[depth]);
+    }
+
+    int32_t query = 0, mostOwn = 0;
+    const float **ownKeys = room.keys + maxKeys_, **ownValues = room.values + maxKeys_;
+    for (int32_t row = group.begin; row < group.end; row++) {
+      const int32_t own = depths_[row] + 1 - group.common;
+      for (int32_t r = row, left = own; left-- > 0; r = parents_[r]) {
+        ownKeys[left] = keyOf(r);
+        ownValues[left] = valueOf(r);
+      }
+      for (int32_t q = 0; q < queries; q++, query++) {
+        const size_t at = size_t{1} * (head * queries + q) * rows.headDim;
+        room.q[query] = rows.q + row * rows.qStride + at;
+        room.out[query] = rows.out + row * rows.outStride + at;
+        room.own[query] = own;
+        room.ownKeys[query] = ownKeys;
+        room.ownValues[query] = ownValues;
+      }
+      mostOwn = std::max(mostOwn, own);
+      ownKeys += own;
+      ownValues += own;
+    }
+    kernels.attend({query, rows.headDim, room.q, room.out, shared, room.keys, room.values, room.own, room.ownKeys,
+                    room.ownValues, rows.scale, room.scores, size_t{1} * shared + mostOwn + 1});
   }
 }
 

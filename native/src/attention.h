@@ -29,7 +29,7 @@ class Attention {
   // For the layers of one run.
   void begin(const int32_t* parents, int32_t rows, Cache* cache);
   // Parts into which the work on one layer divides well.
-  int chunks(int32_t kvHeads) const;
+  int chunks(int32_t kvHeads, int32_t heads, int32_t window) const;
   // Part `chunk` of `chunks`, on thread `thread`. All parts together leave the rows' keys and values behind the cache's
   // positions.
   void run(const Kernels& kernels, const AttentionRows& rows, int chunk, int chunks, int thread);
@@ -38,16 +38,25 @@ class Attention {
   size_t bytes() const { return room_.size(); }
 
  private:
-  // Pointers to the keys and values that a row sees: positions of the cache, then its path.
-  class Path;
+  // Some neighbouring rows that are worked on together: how much of their paths they share.
+  struct Group {
+    int32_t begin, end;  // rows
+    int32_t common;      // rows that all their paths begin with
+  };
+  // Scratch memory of a thread.
   struct Room {
-    const float** keys;
-    const float** values;
-    int32_t* rows;
+    const float **keys, **values;        // shared, then those of each row
+    const float ***ownKeys, ***ownValues;  // of each query
+    const float** q;
+    float** out;
+    int32_t *own, *path;
     float* scores;
   };
 
+  int32_t groupCount(int32_t kvHeads, int32_t queries, int32_t window) const;
+  Group groupOf(int32_t index, int32_t groups, int32_t* path) const;
   void store(const AttentionRows& rows, int chunk, int chunks) const;
+  size_t roomBytes() const;
   Room roomOf(int thread) const;
 
   int threads_ = 1;
@@ -57,10 +66,10 @@ class Attention {
   // Of the run.
   Cache* cache_ = nullptr;
   std::vector<int32_t> parents_;
-  std::vector<int32_t> depths_;              // rows above a row
-  std::vector<std::vector<uint64_t>> work_;  // [windows][rows + 1]: work of one head on the rows before this one
+  std::vector<int32_t> depths_;  // rows above a row
   int32_t maxDepth_ = 0;
-  size_t maxKeys_ = 0;  // that `room_` has room for
+  // What `room_` has room for: keys that a row sees, rows of a group, keys of their own.
+  size_t maxKeys_ = 0, maxRows_ = 0, maxOwn_ = 0;
   Buffer room_;
 };
 

@@ -23,6 +23,23 @@ struct LinearWeight {
   const uint8_t* data;
 };
 
+// Query heads over one key head. They all see the shared keys, in this order, then each of them keys of its own: a query's
+// softmax is over shared + own[query] scores, dot * scale.
+struct Attend {
+  int32_t queries, headDim;
+  const float* const* q;  // [queries] of [headDim]
+  float* const* out;      // [queries] of [headDim]
+  int32_t shared;
+  const float* const* keys;    // [shared] of [headDim]
+  const float* const* values;  // [shared] of [headDim]
+  const int32_t* own;          // [queries]
+  const float* const* const* ownKeys;    // [queries] of [own] of [headDim]
+  const float* const* const* ownValues;  // [queries] of [own] of [headDim]
+  float scale;
+  float* scores;  // room for [queries, scoreStride]
+  size_t scoreStride;  // more than shared + any own
+};
+
 // Rows of activations, quantised once per linear layer for all its panels (int8 and int4 weights).
 // Layout is private to the instruction set; `quantisedRowBytes` tells how much room a row needs.
 struct Kernels {
@@ -53,10 +70,7 @@ struct Kernels {
   void (*siluMul)(const float* gate, const float* up, int32_t width, float* y);
   void (*add)(const float* a, const float* b, int32_t width, float* y);
 
-  // `queries` query heads [headDim], `queryStride` floats apart, over one key head. Key j of the path is keys[j], value j
-  // is values[j]; scores are dot * scale; out as q. `scratch` holds queries * count floats.
-  void (*attend)(const float* q, size_t queryStride, int32_t queries, const float* const* keys, const float* const* values,
-                 int32_t count, int32_t headDim, float scale, float* out, size_t outStride, float* scratch);
+  void (*attend)(const Attend& heads);
 
   int32_t (*argmax)(const float* x, int32_t width);  // lowest index of equals
   void (*softmax)(const float* x, int32_t width, float* y);

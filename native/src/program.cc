@@ -122,7 +122,7 @@ int Program::chunks(const Phase& phase) const {
     return static_cast<int>(std::clamp<int64_t>(worth, 1, std::min(rows_, 2 * pool_->threads())));
   }
   const Step& step = code_.steps[phase.begin];
-  return step.opcode == Opcode::kAttention ? attention_.chunks(step.kvHeads) : linearChunks(step);
+  return step.opcode == Opcode::kAttention ? attention_.chunks(step.kvHeads, step.count, step.window) : linearChunks(step);
 }
 
 void Program::execute(const Phase& phase, size_t end, int chunk, int thread) {
@@ -142,7 +142,7 @@ void Program::execute(const Phase& phase, size_t end, int chunk, int thread) {
                               static_cast<size_t>(step.in[0].stride), static_cast<size_t>(step.in[1].stride),
                               static_cast<size_t>(step.in[2].stride), static_cast<size_t>(step.out[0].stride),
                               step.count, step.kvHeads, step.width, step.cache, step.window, step.scalar};
-  attention_.run(*kernels_, rows, chunk, attention_.chunks(step.kvHeads), thread);
+  attention_.run(*kernels_, rows, chunk, attention_.chunks(step.kvHeads, step.count, step.window), thread);
 }
 
 void Program::begin(int32_t firstRow, int32_t endRow) {

@@ -172,12 +172,23 @@ struct Heads {
   Heads(const Heads&) = delete;
   Heads& operator=(const Heads&) = delete;
 
-  // Of queries [first, first + some).
-  std::vector<float> attend(const Kernels& kernels, int first, int some) const {
-    Array<float> scratch(size_t(some) * count, sizeof(float)), out(size_t(some) * headDim, sizeof(float));
-    kernels.attend(q.data() + first * headDim, headDim, some, keys.data(), values.data(), count, headDim, 0.3f, out.data(),
-                   headDim, scratch.data());
-    return std::vector<float>(out.data(), out.data() + out.size());
+  // Of queries [first, first + some), of which every query i sees keys [0, count - less(i)); the first `shared` as shared
+  // ones.
+  template <typename Less>
+  std::vector<float> attend(const Kernels& kernels, int first, int some, int shared, Less less) const {
+    Array<float> scores(size_t(some) * (count + 1), sizeof(float)), results(size_t(some) * headDim, sizeof(float));
+    std::vector<const float*> from;
+    std::vector<float*> to;
+    std::vector<const float* const*> ownKeys(some, keys.data() + shared), ownValues(some, values.data() + shared);
+    std::vector<int32_t> own;
+    for (int i = 0; i < some; i++) {
+      from.push_back(q.data() + size_t(first + i) * headDim);
+      to.push_back(results.data() + size_t(i) * headDim);
+      own.push_back(count - less(first + i) - shared);
+    }
+    kernels.attend({some, headDim, from.data(), to.data(), shared, keys.data(), values.data(), own.data(), ownKeys.data(),
+                    ownValues.data(), 0.3f, scores.data(), size_t(count) + 1});
+    return std::vector<float>(results.data(), results.data() + results.size());
   }
 };
 
@@ -187,20 +198,27 @@ void testAttention() {
     for (int headDim : {2, 8, 12, 16, 30, 64, 80, 96, 128, 256}) {
       for (int count : {1, 2, 3, 5, 15, 16, 17, 33, 100}) {
         const Heads heads(1 + random.below(9), count, headDim, random);
-        const std::vector<float> all = heads.attend(kernels, 0, heads.queries);
-        CHECK(same(all, heads.attend(portable(), 0, heads.queries)));
+        const int shared = random.below(count + 1);
+        std::vector<int> less;
+        for (int h = 0; h < heads.queries; h++) less.push_back(random.below(std::min(count, count - shared + 1)));
+        const auto lessOf = [&](int h) { return less[h]; };
+        const std::vector<float> all = heads.attend(kernels, 0, heads.queries, shared, lessOf);
+        CHECK(same(all, heads.attend(portable(), 0, heads.queries, shared, lessOf)));
         for (int h = 0; h < heads.queries; h++) {
-          const std::vector<float> alone = heads.attend(kernels, h, 1);
+          const int seen = count - less[h];
+          // All keys shared, all keys its own: it is the same path.
+          CHECK(sameBits(heads.attend(kernels, h, 1, 0, lessOf).data(), all.data() + h * headDim, headDim));
+          const std::vector<float> alone = heads.attend(kernels, h, 1, seen, lessOf);
           CHECK(sameBits(alone.data(), all.data() + h * headDim, headDim));
-          std::vector<double> weights(count), expected(headDim);
+          std::vector<double> weights(seen), expected(headDim);
           double most = -1e300, sum = 0;
-          for (int j = 0; j < count; j++) {
+          for (int j = 0; j < seen; j++) {
             for (int i = 0; i < headDim; i++) weights[j] += double(heads.q[h * headDim + i]) * heads.keys[j][i];
             weights[j] *= 0.3f;
             most = std::fmax(most, weights[j]);
           }
           for (double& w : weights) sum += w = std::exp(w - most);
-          for (int j = 0; j < count; j++) {
+          for (int j = 0; j < seen; j++) {
             for (int i = 0; i < headDim; i++) expected[i] += weights[j] / sum * heads.values[j][i];
           }
           for (int i = 0; i < headDim; i++) CHECK(near(alone[i], expected[i], 5e-6));

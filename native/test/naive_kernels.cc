@@ -117,20 +117,22 @@ int32_t argmax(const float* x, int32_t width) {
   return best;
 }
 
-void attend(const float* q, size_t queryStride, int32_t queries, const float* const* keys, const float* const* values,
-            int32_t count, int32_t headDim, float scale, float* out, size_t outStride, float* scratch) {
-  for (int32_t query = 0; query < queries; query++) {
-    float* scores = scratch + int64_t{query} * count;
+void attend(const paceline::Attend& a) {
+  for (int32_t query = 0; query < a.queries; query++) {
+    const int32_t count = a.shared + a.own[query];
+    const auto keyAt = [&](int32_t j) { return j < a.shared ? a.keys[j] : a.ownKeys[query][j - a.shared]; };
+    const auto valueAt = [&](int32_t j) { return j < a.shared ? a.values[j] : a.ownValues[query][j - a.shared]; };
+    float* scores = a.scores + query * a.scoreStride;
     for (int32_t j = 0; j < count; j++) {
       scores[j] = 0;
-      for (int32_t i = 0; i < headDim; i++) scores[j] += q[query * queryStride + i] * keys[j][i];
-      scores[j] *= scale;
+      for (int32_t i = 0; i < a.headDim; i++) scores[j] += a.q[query][i] * keyAt(j)[i];
+      scores[j] *= a.scale;
     }
     softmax(scores, count, scores);
-    for (int32_t i = 0; i < headDim; i++) {
+    for (int32_t i = 0; i < a.headDim; i++) {
       float sum = 0;
-      for (int32_t j = 0; j < count; j++) sum += scores[j] * values[j][i];
-      out[query * outStride + i] = sum;
+      for (int32_t j = 0; j < count; j++) sum += scores[j] * valueAt(j)[i];
+      a.out[query][i] = sum;
     }
   }
 }
