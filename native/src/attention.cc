@@ -98,7 +98,6 @@ void Attention::run(const Kernels& kernels, const AttentionRows& rows, int chunk
   const int32_t window = windows_[rows.window], length = cache_->length();
   const int32_t queries = rows.heads / rows.kvHeads;
   const int64_t groups = groupCount(rows.kvHeads, queries, window), units = groups * rows.kvHeads;
-  const size_t slotWidth = size_t{1} * rows.kvHeads * rows.headDim;
   const Room room = roomOf(thread);
   // Heads innermost: those of one group have its path in common.
   for (int64_t unit = units * chunk / chunks; unit < units * (chunk + 1) / chunks; unit++) {
@@ -110,12 +109,12 @@ void Attention::run(const Kernels& kernels, const AttentionRows& rows, int chunk
 
     const int32_t all = length + group.common;
     const int32_t firstKey = window < 0 ? 0 : std::max(0, all - window);  // a group of one row, or nothing is cut
-    const float* cachedKeys = cache_->keys(rows.layer) + column;
-    const float* cachedValues = cache_->values(rows.layer) + column;
+    const float* cachedKeys = cache_->keys(rows.layer, head);
+    const float* cachedValues = cache_->values(rows.layer, head);
     int32_t shared = 0;
     for (int32_t slot = firstKey; slot < length; slot++, shared++) {
-      room.keys[shared] = cachedKeys + slot * slotWidth;
-      room.values[shared] = cachedValues + slot * slotWidth;
+      room.keys[shared] = cachedKeys + size_t{1} * slot * rows.headDim;
+      room.values[shared] = cachedValues + size_t{1} * slot * rows.headDim;
     }
     for (int32_t depth = std::max(0, firstKey - length); depth < group.common; depth++, shared++) {
       room.keys[shared] = keyOf(room.path[depth]);
@@ -152,12 +151,14 @@ void Attention::store(const AttentionRows& rows, int chunk, int chunks) const {
   const int64_t count = static_cast<int64_t>(parents_.size());
   const int32_t begin = static_cast<int32_t>(count * chunk / chunks);
   const int32_t end = static_cast<int32_t>(count * (chunk + 1) / chunks);
-  const size_t width = size_t{1} * rows.kvHeads * rows.headDim;
-  float* keys = cache_->keys(rows.layer) + cache_->length() * width;
-  float* values = cache_->values(rows.layer) + cache_->length() * width;
-  for (int32_t row = begin; row < end; row++) {
-    std::memcpy(keys + row * width, rows.k + row * rows.kStride, sizeof(float) * width);
-    std::memcpy(values + row * width, rows.v + row * rows.vStride, sizeof(float) * width);
+  const size_t width = rows.headDim;
+  for (int32_t head = 0; head < rows.kvHeads; head++) {
+    float* keys = cache_->keys(rows.layer, head) + cache_->length() * width;
+    float* values = cache_->values(rows.layer, head) + cache_->length() * width;
+    for (int32_t row = begin; row < end; row++) {
+      std::memcpy(keys + row * width, rows.k + row * rows.kStride + head * width, sizeof(float) * width);
+      std::memcpy(values + row * width, rows.v + row * rows.vStride + head * width, sizeof(float) * width);
+    }
   }
 }
 

@@ -19,7 +19,7 @@ int32_t checkedCapacity(int64_t capacity) {
 
 Cache::Cache(std::vector<CacheSpec> specs, int64_t capacity)
     : specs_(std::move(specs)), capacity_(checkedCapacity(capacity)) {
-  for (const CacheSpec& spec : specs_) layers_.push_back({size_t{1} * spec.kvHeads * spec.headDim, Buffer(), Buffer()});
+  for (const CacheSpec& spec : specs_) layers_.push_back({spec, Buffer(), Buffer()});
 }
 
 size_t Cache::bytes() const {
@@ -42,11 +42,11 @@ void Cache::begin(int32_t rows) {
   const int64_t slots = std::min<int64_t>(capacity_, roundUp(needed + needed / 4, kSlotStep));
   for (Layer& layer : layers_) {
     if (needed <= layer.slots) continue;
-    const size_t bytes = sizeof(float) * layer.width * slots, held = sizeof(float) * layer.width * length_;
-    Layer grown{layer.width, Buffer(bytes), Buffer(bytes), slots};
-    if (held > 0) {
-      std::memcpy(grown.keys.data(), layer.keys.data(), held);
-      std::memcpy(grown.values.data(), layer.values.data(), held);
+    const size_t slotBytes = sizeof(float) * layer.spec.headDim, bytes = layer.spec.kvHeads * slots * slotBytes;
+    Layer grown{layer.spec, Buffer(bytes), Buffer(bytes), slots};
+    for (int32_t head = 0; length_ > 0 && head < layer.spec.kvHeads; head++) {
+      std::memcpy(grown.at(grown.keys, head), layer.at(layer.keys, head), length_ * slotBytes);
+      std::memcpy(grown.at(grown.values, head), layer.at(layer.values, head), length_ * slotBytes);
     }
     layer = std::move(grown);
   }
@@ -68,14 +68,16 @@ void Cache::commit(const int32_t* path, size_t count) {
     before = row;
   }
   for (const Layer& layer : layers_) {
-    const size_t bytes = sizeof(float) * layer.width;
-    uint8_t* const keys = layer.keys.data() + length_ * bytes;
-    uint8_t* const values = layer.values.data() + length_ * bytes;
-    // Parents come before their children, so path[i] >= i: no row is written over before it has moved.
-    for (size_t i = 0; i < count; i++) {
-      if (path[i] == static_cast<int32_t>(i)) continue;
-      std::memcpy(keys + i * bytes, keys + path[i] * bytes, bytes);
-      std::memcpy(values + i * bytes, values + path[i] * bytes, bytes);
+    const size_t width = layer.spec.headDim;
+    for (int32_t head = 0; head < layer.spec.kvHeads; head++) {
+      float* const keys = layer.at(layer.keys, head) + length_ * width;
+      float* const values = layer.at(layer.values, head) + length_ * width;
+      // Parents come before their children, so path[i] >= i: no row is written over before it has moved.
+      for (size_t i = 0; i < count; i++) {
+        if (path[i] == static_cast<int32_t>(i)) continue;
+        std::memcpy(keys + i * width, keys + path[i] * width, sizeof(float) * width);
+        std::memcpy(values + i * width, values + path[i] * width, sizeof(float) * width);
+      }
     }
   }
   length_ += static_cast<int32_t>(count);

@@ -34,15 +34,18 @@ class Cache {
   void commit(const int32_t* path, size_t count);
   void truncate(int64_t length);
 
-  // Keys and values of a layer: [slots, kvHeads, headDim].
-  float* keys(int32_t layer) const { return layers_[layer].keys.floats(); }
-  float* values(int32_t layer) const { return layers_[layer].values.floats(); }
+  // Keys and values of a head of a layer: [slots, headDim]. What attention reads lies in one piece.
+  float* keys(int32_t layer, int32_t head) const { return layers_[layer].at(layers_[layer].keys, head); }
+  float* values(int32_t layer, int32_t head) const { return layers_[layer].at(layers_[layer].values, head); }
 
  private:
+  // [kvHeads, slots, headDim]
   struct Layer {
-    size_t width;  // floats of a slot
+    CacheSpec spec;
     Buffer keys, values;
     int64_t slots = 0;
+
+    float* at(const Buffer& buffer, int32_t head) const { return buffer.floats() + head * slots * spec.headDim; }
   };
 
   const std::vector<CacheSpec> specs_;

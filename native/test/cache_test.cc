@@ -17,10 +17,10 @@ void run(Cache& cache, const std::vector<int32_t>& parents, float mark) {
     for (int head = 0; head < specs[l].kvHeads; head++) {
       for (size_t row = 0; row < parents.size(); row++) {
         for (int i = 0; i < specs[l].headDim; i++) {
-          const size_t at = ((cache.length() + row) * specs[l].kvHeads + head) * specs[l].headDim + i;
+          const size_t at = (cache.length() + row) * specs[l].headDim + i;
           const float value = mark + static_cast<float>(row) + 0.1f * i + 0.01f * head + 0.001f * l;
-          cache.keys(static_cast<int32_t>(l))[at] = value;
-          cache.values(static_cast<int32_t>(l))[at] = -value;
+          cache.keys(static_cast<int32_t>(l), head)[at] = value;
+          cache.values(static_cast<int32_t>(l), head)[at] = -value;
         }
       }
     }
@@ -32,14 +32,15 @@ void run(Cache& cache, const std::vector<int32_t>& parents, float mark) {
 std::vector<float> marks(const Cache& cache) {
   std::vector<float> result;
   for (int position = 0; position < cache.length(); position++) {
-    const float mark = cache.keys(0)[position * 6];
+    const float mark = cache.keys(0, 0)[position * 3];
     for (size_t l = 0; l < specs.size(); l++) {
       for (int head = 0; head < specs[l].kvHeads; head++) {
         for (int i = 0; i < specs[l].headDim; i++) {
-          const size_t at = (position * specs[l].kvHeads + head) * specs[l].headDim + i;
+          const size_t at = size_t{1} * position * specs[l].headDim + i;
+          const float* keys = cache.keys(static_cast<int32_t>(l), head);
           const float expected = mark + 0.1f * i + 0.01f * head + 0.001f * l;
-          CHECK(std::abs(cache.keys(static_cast<int32_t>(l))[at] - expected) < 1e-3f);
-          CHECK(cache.values(static_cast<int32_t>(l))[at] == -cache.keys(static_cast<int32_t>(l))[at]);
+          CHECK(std::abs(keys[at] - expected) < 1e-3f);
+          CHECK(cache.values(static_cast<int32_t>(l), head)[at] == -keys[at]);
         }
       }
     }
