@@ -1,0 +1,7 @@
+export { type AnswerFile, type AnswerFileOptions, openAnswerFile, promptFilesIdentity } from './answer-file.ts'
+export { type Answer, type AnswerCounts, AnswerTally } from './answers.ts'
+export { type AskOptions, askTarget } from './ask.ts'
+export { type CollectOptions, collect, type RecordSink } from './collect.ts'
+export { orderPrompts, type PromptPool, readPrompts, type TrainingPrompt } from './prompts.ts'
+export { requireCollectable, sidecarOf } from './record-file.ts'
+export { identifyTarget, type TargetIdentity } from './target-identity.ts'
