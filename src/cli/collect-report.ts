@@ -1,45 +1,58 @@
-import type { Answer } from '../training/index.ts'
+import type { CollectReporter, PromptPool } from '../training/index.ts'
 import { bytes, count, duration, progressLine, remark, short } from './terminal.ts'
 
 /** Without a terminal: how often a line is printed. */
 const quietSeconds = 30
 
-/** Tells on stderr how a collection of `total` more prompts goes, beside `before` answers that `file` held at first. */
-export function collectReport(total: number, before: number, file: { readonly length: number }) {
+/** Tells on stderr how a collection goes, and at its end which prompts had no answer. */
+export function collectReport(pool: PromptPool, chat: boolean): CollectReporter & { clear(): void } {
   const line = progressLine()
-  const started = performance.now()
-  let printed = started
-  let [asked, answers, tokens, unfit] = [0, 0, 0, 0]
+  let [before, toAsk, started, printed] = [0, 0, 0, 0]
+  let [asked, answers, tokens] = [0, 0, 0]
 
-  const describe = (seconds: number): string => {
-    const left = asked < total ? `, ${duration((seconds / asked) * (total - asked))} left` : ''
-    const all = before + answers
-    const size = all === 0 ? 0 : (file.length / all) * (all + (total - asked) * (answers / asked))
+  const describe = (seconds: number, size: number): string => {
+    const [all, left] = [before + answers, toAsk - asked]
+    const expected = all === 0 ? 0 : (size / all) * (all + left * (answers / asked))
     return (
-      `${count(all)} answers, ${count(total - asked)} to go, ${short(tokens / seconds)} tokens/s${left}, ` +
-      `${bytes(file.length)} of about ${bytes(Math.round(size))}`
+      `${count(all)} answers, ${count(left)} to go, ${short(tokens / seconds)} tokens/s, ` +
+      `${duration((seconds / asked) * left)} left, ${bytes(size)} of about ${bytes(Math.round(expected))}`
     )
   }
   return {
-    /** Counts one prompt, with its answer if there is one. */
-    asked(answer: Answer | undefined): void {
+    started({ answered, toAsk: more, tasks }) {
+      ;[before, toAsk] = [answered, more]
+      started = printed = performance.now()
+      remark(
+        `${count(pool.prompts.length)} prompts of ${count(tasks)} tasks${leftOut(pool)}; ` +
+          `${answered > 0 ? `${count(answered)} answered, ` : ''}${count(more)} to ask, ` +
+          (chat ? "each as a user's turn" : 'each as plain text: the model has no chat template'),
+      )
+    },
+    asked(answer, size) {
       asked++
-      if (answer === undefined) unfit++
-      else {
+      if (answer !== undefined) {
         answers++
         tokens += answer.tokens
       }
       const now = performance.now()
-      const text = describe((now - started) / 1000)
+      const text = describe((now - started) / 1000, size)
       line.show(text)
       if (process.stderr.isTTY || now - printed < 1000 * quietSeconds) return
       remark(text)
       printed = now
     },
-    /** Prompts of this run that left no room for an answer. */
-    get unfit(): number {
-      return unfit
+    clear() {
+      line.clear()
+      if (answers < asked) remark(`${count(asked - answers)} prompts left no room in the context and have no answer`)
     },
-    clear: () => line.clear(),
   }
+}
+
+function leftOut({ empty, duplicate }: PromptPool): string {
+  const parts = [
+    [empty, 'empty'],
+    [duplicate, 'there twice'],
+  ] as const
+  const said = parts.filter(([n]) => n > 0).map(([n, why]) => `${count(n)} ${why}`)
+  return said.length === 0 ? '' : `, left out: ${said.join(', ')}`
 }

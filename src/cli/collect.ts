@@ -5,13 +5,9 @@ import { loadModel, type Model } from '../engine/index.ts'
 import { PacelineError } from '../errors.ts'
 import { type ExecutorName, executorNames } from '../runtime/index.ts'
 import {
-  type AnswerTally,
-  askTarget,
-  collect as collectRecords,
+  type Collected,
+  collectAnswers,
   identifyTarget,
-  openAnswerFile,
-  orderPrompts,
-  promptFilesIdentity,
   readPrompts,
   requireCollectable,
   type TargetIdentity,
@@ -85,72 +81,27 @@ The first Ctrl-C ends the collection after the answers that are whole, the secon
 }
 
 async function collect(folder: string, flags: Flags): Promise<void> {
-  const {
-    prompts: files,
-    out,
-    resume = false,
-    force = false,
-    seed,
-    taskMix,
-    maxTokens,
-    temperature,
-    topK,
-    topP,
-  } = flags
+  const { prompts, out, resume = false, force = false, count: limit, seed, taskMix } = flags
   await requireWritableFolder(out)
-  if (files.some((file) => resolve(file) === resolve(out)))
+  if (prompts.some((file) => resolve(file) === resolve(out)))
     throw new PacelineError('argument', `--out: ${out} is one of the files of prompts. Name another file.`)
   await requireCollectable(out, resume ? 'resume' : force ? 'replace' : 'new')
-  const pool = await readPrompts(files)
-  const order = orderPrompts(pool.prompts, { seed, taskMix })
+  const pool = await readPrompts(prompts)
   const { target, model } = await load(folder, flags)
   await using _ = model
-  const opened = await openAnswerFile({
-    path: out,
-    // Not the drafter, and not the number of threads: they change no answer.
-    identity: {
-      target,
-      dtype: flags.dtype,
-      executor: model.info.executor,
-      prompts: await promptFilesIdentity(files),
-      ...{ taskMix, maxTokens, temperature, topK, topP, seed },
-    },
-    order,
-    resume,
-  })
-  await using file = opened.file
-  const asked = order.slice(opened.done, flags.count)
-  remark(
-    `${count(order.length)} prompts of ${count(new Set(order.map(({ task }) => task)).size)} tasks` +
-      `${leftOut(pool.empty, pool.duplicate)}; ${resume ? `${count(opened.tally.all.answers)} answered, ` : ''}` +
-      `${count(asked.length)} to ask, ${target.chatFormat === null ? 'as plain text: the model has no chat template' : "each as a user's turn"}`,
-  )
-  const { tally } = opened
-  const report = collectReport(asked.length, tally.all.answers, file)
+  const report = collectReport(pool, target.chatFormat !== null)
+  // Not before: while a model loads, a signal ends the process at once.
   using interrupted = interruption()
-  try {
-    await collectRecords({
-      asked,
-      answer: askTarget({
-        model,
-        chat: target.chatFormat !== null,
-        seed,
-        request: { maxTokens, temperature, topK, topP, drafter: flags.drafter },
-      }),
-      sink: file,
-      signal: interrupted.signal,
-      onRecord(answer) {
-        if (answer !== undefined) tally.add(answer)
-        report.asked(answer)
-      },
-    })
-  } finally {
-    report.clear()
-    await file.finish({ ...tally.all, byTask: tally.byTask })
-  }
-  if (report.unfit > 0) remark(`${count(report.unfit)} prompts left no room in the context and have no answer`)
-  if (tally.all.answers > 0) process.stdout.write(render(out, tally, file.length))
-  if (interrupted.signal.aborted) remark(`interrupted; go on with: ${resumption(process.argv.slice(2))}`)
+  const collected = await collectAnswers({
+    ...{ model, target, pool, path: out, resume, taskMix, seed },
+    ...(limit !== undefined && { count: limit }),
+    request: { maxTokens: flags.maxTokens, temperature: flags.temperature, topK: flags.topK, topP: flags.topP },
+    drafter: flags.drafter,
+    signal: interrupted.signal,
+    reporter: report,
+  }).finally(report.clear)
+  process.stdout.write(render(out, collected))
+  if (!collected.complete) remark(`interrupted; go on with: ${resumption(process.argv.slice(2))}`)
 }
 
 async function load(
@@ -173,24 +124,18 @@ async function load(
   }
 }
 
-function leftOut(empty: number, duplicate: number): string {
-  const parts = [empty > 0 && `${count(empty)} empty`, duplicate > 0 && `${count(duplicate)} there twice`]
-  const said = parts.filter((part) => part !== false)
-  return said.length === 0 ? '' : `, left out ${said.join(' and ')}`
-}
-
 /** The same command, going on. */
 function resumption(args: readonly string[]): string {
   return commandLine([...args.filter((arg) => arg !== '--force' && arg !== '--resume'), '--resume'])
 }
 
-function render(out: string, tally: AnswerTally, size: number): string {
+function render(out: string, { tally, bytes: size }: Collected): string {
   const rows = [...Object.entries(tally.byTask), ['all', tally.all] as const].map(([task, counts]) => [
     task,
     count(counts.answers),
     count(counts.tokens),
-    (counts.tokens / counts.answers).toFixed(1),
-    percent(counts.ended / counts.answers),
+    counts.answers === 0 ? '-' : (counts.tokens / counts.answers).toFixed(1),
+    counts.answers === 0 ? '-' : percent(counts.ended / counts.answers),
   ])
   return `${out}: ${bytes(size)}\n${table([['task', 'answers', 'tokens', 'mean length', 'ended by themselves'], ...rows])}`
 }

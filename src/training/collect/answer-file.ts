@@ -1,6 +1,5 @@
-import { basename } from 'node:path'
 import { PacelineError } from '../../errors.ts'
-import { type RunIdentity, sha256 } from '../trainer/index.ts'
+import type { RunIdentity } from '../trainer/index.ts'
 import { type Answer, AnswerTally, parseAnswer } from './answers.ts'
 import type { TrainingPrompt } from './prompts.ts'
 import { RecordFile } from './record-file.ts'
@@ -44,10 +43,4 @@ export async function openAnswerFile({ path, identity, order, resume }: AnswerFi
     tally.add(answer)
   })
   return { file, tally, done }
-}
-
-/** What tells prompt files apart: their names, which name tasks, and their content, by their place. */
-export async function promptFilesIdentity(files: readonly string[]): Promise<RunIdentity> {
-  const entries = files.map(async (file, i) => [`${i + 1}`, { name: basename(file), sha256: await sha256(file) }])
-  return Object.fromEntries(await Promise.all(entries))
 }

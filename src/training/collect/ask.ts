@@ -1,7 +1,10 @@
-import type { GenerateOptions, Model } from '../../engine/index.ts'
+import type { GenerateRequest, Model } from '../../engine/index.ts'
 import { PacelineError } from '../../errors.ts'
 import type { Answer } from './answers.ts'
 import type { TrainingPrompt } from './prompts.ts'
+
+/** How a target is sampled: all that an answer depends on beside target, prompt and seed. */
+export type AskedWith = Readonly<Required<Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'topK' | 'topP'>>>
 
 export interface AskOptions {
   readonly model: Pick<Model, 'generate'>
@@ -9,7 +12,7 @@ export interface AskOptions {
   readonly chat: boolean
   /** Seed of the prompt with index 0; each other has this and its index. */
   readonly seed: number
-  readonly request: Omit<GenerateOptions, 'signal' | 'seed'>
+  readonly request: AskedWith & Pick<GenerateRequest, 'drafter'>
 }
 
 /**

@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { PacelineError } from '../../errors.ts'
 import { linesOf, parseQuestion, shuffled } from '../data/index.ts'
+import { type RunIdentity, sha256 } from '../trainer/index.ts'
 
 /** A prompt that a target can be asked. Line ends are "\n". */
 export interface TrainingPrompt {
@@ -11,6 +12,8 @@ export interface TrainingPrompt {
 }
 
 export interface PromptPool {
+  /** What tells the files apart: their names, which name tasks, and their content, by their place. */
+  readonly files: RunIdentity
   /** In the order of the files. No two have the same text. */
   readonly prompts: readonly TrainingPrompt[]
   /** Lines left out, with nothing but space for a prompt. */
@@ -32,7 +35,8 @@ export async function readPrompts(files: readonly string[]): Promise<PromptPool>
   const prompts: TrainingPrompt[] = []
   const seen = new Set<string>()
   let [empty, duplicate, index] = [0, 0, 0]
-  for (const file of files) {
+  const identity: Record<string, unknown> = {}
+  for (const [i, file] of files.entries()) {
     const fileTask = basename(file).replace(/\.jsonl?$/, '')
     let line = 0
     for await (const json of linesOf(file)) {
@@ -47,10 +51,11 @@ export async function readPrompts(files: readonly string[]): Promise<PromptPool>
       }
       index++
     }
+    identity[i + 1] = { name: basename(file), sha256: await sha256(file) }
   }
   if (prompts.length === 0)
     throw new PacelineError('argument', `There is no prompt in ${files.join(', ')}; ${expected}.`)
-  return { prompts, empty, duplicate }
+  return { files: identity, prompts, empty, duplicate }
 }
 
 function parsePrompt(line: string, fileTask: string, where: string): { task: string; text: string } {
