@@ -23,7 +23,7 @@ export function collectReport(pool: PromptPool, chat: boolean): CollectReporter 
       ;[before, toAsk] = [answered, more]
       started = printed = performance.now()
       remark(
-        `${count(pool.prompts.length)} prompts of ${count(tasks)} tasks${leftOut(pool)}; ` +
+        `${count(pool.prompts.length)} prompts of ${count(tasks)} ${tasks === 1 ? 'task' : 'tasks'}${leftOut(pool)}; ` +
           `${answered > 0 ? `${count(answered)} answered, ` : ''}${count(more)} to ask, ` +
           (chat ? "each as a user's turn" : 'each as plain text: the model has no chat template'),
       )
