@@ -55,7 +55,8 @@ export interface Collected {
 export async function collectAnswers(options: CollectAnswersOptions): Promise<Collected> {
   const { model, target, pool, path, resume, count, taskMix, seed, request, drafter, signal, reporter } = options
   const order = orderPrompts(pool.prompts, { seed, taskMix })
-  // Neither drafter nor threads: they change no answer. Nor the count: of a larger one the beginning is the same.
+  // Neither drafter nor threads: they change no answer (with ONNX Runtime they might, where two tokens are equally likely
+  // but for rounding). Nor the count: of a larger one the beginning is the same.
   const { dtype, executor } = model.info
   const identity = { target, dtype, executor, prompts: pool.files, ...request, taskMix, seed }
   const { file, tally, done } = await openAnswerFile({ path, identity, order, resume })
