@@ -15,7 +15,7 @@ export function collectReport(pool: PromptPool, chat: boolean): CollectReporter 
     const expected = all === 0 ? 0 : (size / all) * (all + left * (answers / asked))
     return (
       `${count(all)} answers, ${count(left)} to go, ${short(tokens / seconds)} tokens/s, ` +
-      `${duration((seconds / asked) * left)} left, ${bytes(size)} of about ${bytes(Math.round(expected))}`
+      `${duration((seconds / asked) * left)} left, ${bytes(size)} of ~${bytes(Math.round(expected))}`
     )
   }
   return {
