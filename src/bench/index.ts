@@ -1,5 +1,6 @@
 export { type DeviceProfile, measureDevice } from '../runtime/index.ts'
+export type { Question } from '../training/index.ts'
 export { type Accuracy, type AccuracyOptions, measureAccuracy } from './accuracy.ts'
 export { type Profile, type ProfileOptions, profile, profiledRows } from './profile.ts'
-export { type Question, readSuite } from './suite.ts'
+export { readSuite } from './suite.ts'
 export { profileTraining, type TrainingProfile, type TrainingProfileOptions } from './training.ts'

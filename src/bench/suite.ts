@@ -1,17 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PacelineError } from '../errors.ts'
-
-/** A prompt of a benchmark; in the format that MT-bench and Spec-Bench have made common. */
-export interface Question {
-  /** Unique in a suite. */
-  readonly id: number
-  readonly category: string
-  /** What the user says, turn by turn. At least one. */
-  readonly turns: readonly string[]
-}
-
-const expected = 'expected { "question_id": integer, "category": name, "turns": [text, ...] } a line'
+import { expectedQuestion as expected, parseQuestion, type Question } from '../training/index.ts'
 
 /**
  * Reads the questions of a JSONL file, or of all *.jsonl files of a folder in the order of their names. Other fields are
@@ -41,26 +31,6 @@ export async function readSuite(path: string): Promise<Question[]> {
     }
   if (questions.length === 0) throw new PacelineError('format', `${path}: there are no questions; ${expected}.`)
   return questions
-}
-
-function parseQuestion(line: string, where: string): Question {
-  let value: unknown
-  try {
-    value = JSON.parse(line)
-  } catch (cause) {
-    throw new PacelineError('format', `${where}: not valid JSON: ${(cause as Error).message}; ${expected}.`, { cause })
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new PacelineError('format', `${where}: not an object; ${expected}.`)
-  const { question_id: id, category, turns } = value as Record<string, unknown>
-  const isText = (text: unknown) => typeof text === 'string' && text !== ''
-  const refuse = (field: string, content: unknown) => {
-    throw new PacelineError('format', `${where}: "${field}" is ${JSON.stringify(content) ?? 'missing'}; ${expected}.`)
-  }
-  if (!Number.isSafeInteger(id)) refuse('question_id', id)
-  if (!isText(category)) refuse('category', category)
-  if (!(Array.isArray(turns) && turns.length > 0 && turns.every(isText))) refuse('turns', turns)
-  return { id: id as number, category: category as string, turns: turns as string[] }
 }
 
 function failed(path: string): (cause: unknown) => never {

@@ -20,6 +20,7 @@ interface Flags {
   readonly tokenizer?: string
   readonly validation?: number
   readonly seed?: number
+  readonly groupBefore?: string
   readonly promptWeight?: number
   readonly sources?: string
   readonly force?: boolean
@@ -36,7 +37,7 @@ export function addData(program: Command): void {
     )
     .requiredOption(
       '--input <files...>',
-      'JSONL: { "prompt", "response" } or { "text" } a line, "task" if you like',
+      'JSONL: { "prompt", "response" } or { "text" } a line, "task" if you like; "finish": "length" for a response cut off',
       texts,
     )
     .requiredOption('--out <folder>', 'the folder to make')
@@ -46,6 +47,10 @@ export function addData(program: Command): void {
     )
     .option('--validation <share>', 'share of documents for validation (default: 0.02)', number)
     .option('--seed <n>', 'which documents those are (default: 1)', integer(0))
+    .option(
+      '--group-before <text>',
+      'keep prompts on one side that are the same before their last line that begins so, such as "Question:" after a passage',
+    )
     .option('--prompt-weight <w>', 'what a token of a prompt counts beside one of a response (default: 0)', number)
     .option('--sources <text>', 'sources and licences of the text, kept with the data')
     .option('--force', 'replace a dataset that is there')

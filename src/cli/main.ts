@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { PacelineError } from '../errors.ts'
 import { addAccuracy } from './accuracy.ts'
+import { addCollect } from './collect.ts'
 import { addData } from './data.ts'
 import { addExport } from './export.ts'
 import { addGenerate } from './generate.ts'
@@ -34,6 +35,7 @@ addAccuracy(program)
 addTrain(program)
 addExport(program)
 addData(program)
+addCollect(program)
 program.addHelpText(
   'after',
   `

@@ -1,4 +1,5 @@
 export type { AdamWOptions } from './adamw.ts'
+export * from './collect/index.ts'
 export * from './data/index.ts'
 export { freshTensors } from './initialise.ts'
 export type { LossValues, Objective } from './objective.ts'

@@ -35,17 +35,25 @@ export interface EncodedDocument {
 
 /**
  * A prompt exactly as generation from `[{ role: 'user', content: prompt }]` encodes it, and the response with what ends
- * the assistant's turn. Any tokenizer with a chat template will do.
+ * the assistant's turn, unless it is `unfinished`. Any tokenizer with a chat template will do.
  * Throws code `unsupported` where its template does not put the response behind what generation starts from.
  */
-export function encodeConversation(tokenizer: Tokenizer, prompt: string, response: string): EncodedDocument {
+export function encodeConversation(
+  tokenizer: Tokenizer,
+  prompt: string,
+  response: string,
+  unfinished = false,
+): EncodedDocument {
   const { codec } = tokenizer
   const user = { role: 'user', content: prompt }
   const start = codec.applyChatTemplate([user])
   const whole = codec.applyChatTemplate([user, { role: 'assistant', content: response }], {
     addGenerationPrompt: false,
   })
-  if (!whole.startsWith(start))
+  const rest = whole.slice(start.length)
+  // Templates may trim what they are given.
+  const written = [response, response.trim()].find((text) => rest.startsWith(text))
+  if (!whole.startsWith(start) || (unfinished && written === undefined))
     throw new PacelineError(
       'unsupported',
       `${tokenizer.folder}: the chat template writes a finished conversation otherwise than one to be continued ` +
@@ -56,7 +64,7 @@ export function encodeConversation(tokenizer: Tokenizer, prompt: string, respons
   const ids = begin !== undefined && start.startsWith(begin) ? tokenizer.encode(start) : codec.encodeChat([user])
   const responseStart = ids.length
   // The two parts apart: generated tokens never merge with those of the prompt.
-  for (const id of tokenizer.encode(whole.slice(start.length))) ids.push(id)
+  for (const id of tokenizer.encode(unfinished ? written! : rest)) ids.push(id)
   return { ids, responseStart }
 }
 

@@ -18,18 +18,20 @@ export interface Selection {
   /** Share of documents for validation, 0 to 1. */
   readonly validation: number
   readonly seed: number
+  /** See `groupOf`. */
+  readonly groupBefore?: string
   /** Special tokens of the tokenizer. */
   readonly special: readonly string[]
 }
 
 /**
- * The documents worth training on, each with its split. The split follows from the seed and the prompt (or text) alone:
- * more files move no document to the other side, and all responses to one prompt are on the same. `census` is counted
- * up along the way.
+ * The documents worth training on, each with its split. The split follows from the seed and the group of the prompt (or
+ * text) alone: more files move no document to the other side, and all responses to one prompt are on the same. `census`
+ * is counted up along the way.
  */
 export async function* selectDocuments(
   files: readonly string[],
-  { validation, seed, special }: Selection,
+  { validation, seed, groupBefore, special }: Selection,
   census: Census = { read: 0, empty: 0, duplicate: 0, special: 0 },
 ): AsyncGenerator<{ readonly example: Example; readonly split: SplitName }> {
   const seen = new Set<string>()
@@ -43,11 +45,21 @@ export async function* selectDocuments(
       if (seen.has(identity)) census.duplicate++
       else {
         seen.add(identity)
-        const share = hash(`${seed}\n${parts[0]}`).readUInt32LE(0) / 2 ** 32
+        const share = hash(`${seed}\n${groupOf(parts[0], groupBefore)}`).readUInt32LE(0) / 2 ** 32
         yield { example, split: share < validation ? 'validation' : 'train' }
       }
     }
   }
+}
+
+/**
+ * What documents that must not be divided between the splits have in common: of a prompt the lines before the last one
+ * that begins with `before`, such as the passage that several questions are about. Without such a line, or with nothing
+ * before it, the whole prompt.
+ */
+export function groupOf(prompt: string, before: string | undefined): string {
+  const at = before === undefined ? -1 : prompt.lastIndexOf(`\n${before}`)
+  return at > 0 ? prompt.slice(0, at) : prompt
 }
 
 /** Prompt and response, or the text alone. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Census, selectDocuments } from './documents.ts'
+import { type Census, groupOf, selectDocuments } from './documents.ts'
 import { type Example, readExamples } from './examples.ts'
 
 let folder = ''
@@ -32,6 +32,14 @@ describe('reading', () => {
       { task: 'poems', prompt: 'a\nb', response: 'c\nd' },
       { task: 'prose', text: 'e\u2028f' },
     ])
+  })
+
+  test('a response that was cut off, as its "finish" says', async () => {
+    const row = { prompt: 'a', response: 'b' }
+    const lines = [row, { ...row, finish: 'stop' }, { ...row, finish: 'length' }].map((line) => JSON.stringify(line))
+    const path = await file('cut.jsonl', lines.join('\n'))
+    const conversation = { task: 'cut', ...row }
+    expect(await all(readExamples([path]))).toEqual([conversation, conversation, { ...conversation, unfinished: true }])
   })
 
   test.each([
@@ -105,5 +113,34 @@ describe('selection', () => {
     expect(await splits([one], 2)).not.toEqual(alone)
     const sides = new Set(Array.from(alone, ([example, split]) => `${JSON.parse(example).prompt} ${split}`))
     expect(sides.size).toBe(150)
+  })
+
+  test('questions about one passage are on one side when they are grouped, and otherwise are not', async () => {
+    const asked = Array.from({ length: 300 }, (_, i) => ({
+      prompt: `Question: is one\nof the passage ${i % 60}.\nQuestion: ${i}?`,
+      response: 'yes',
+    }))
+    const path = await file('asked.jsonl', lines(asked))
+    const sides = async (groupBefore: object) => {
+      const chosen = await all(selectDocuments([path], { validation: 0.3, seed: 1, special: [], ...groupBefore }))
+      expect(chosen).toHaveLength(300)
+      expect(new Set(chosen.map(({ split }) => split)).size).toBe(2)
+      const passage = (prompt: string) => prompt.replace(/\n.*$/, '')
+      return new Set(chosen.map(({ example, split }) => `${passage((example as { prompt: string }).prompt)} ${split}`))
+        .size
+    }
+    expect(await sides({ groupBefore: 'Question:' })).toBe(60)
+    expect(await sides({})).toBeGreaterThan(90)
+  })
+
+  test.each([
+    ['a passage\nof two lines\nQuestion: x', 'a passage\nof two lines'],
+    ['a\nQuestion: x\nQuestion: y', 'a\nQuestion: x'],
+    ['Question: x', 'Question: x'],
+    ['\nQuestion: x', '\nQuestion: x'],
+    ['a Question: x', 'a Question: x'],
+  ])('the group of %j is %j', (prompt, group) => {
+    expect(groupOf(prompt, 'Question:')).toBe(group)
+    expect(groupOf(prompt, undefined)).toBe(prompt)
   })
 })

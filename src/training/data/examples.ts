@@ -4,7 +4,12 @@ import { PacelineError } from '../../errors.ts'
 
 /** One document of training text, as a line of a JSONL file holds it. Line ends are "\n". */
 export type Example = { readonly task: string } & (
-  | { readonly prompt: string; readonly response: string }
+  | {
+      readonly prompt: string
+      readonly response: string
+      /** The response was cut off: no end is to be learned from it. */
+      readonly unfinished?: true
+    }
   | { readonly text: string }
 )
 
@@ -12,7 +17,8 @@ const expected = 'expected one JSON object { "prompt": string, "response": strin
 
 /**
  * The documents of JSONL files, one after the other, without holding a file in memory. A line without `task` is of the
- * task named like its file; other fields are ignored, and so are blank lines.
+ * task named like its file; `"finish": "length"` says that the response was cut off. Other fields are ignored, and so are
+ * blank lines.
  * Throws code `file` for a file that cannot be read, `format` with file and line for one that breaks the format.
  */
 export async function* readExamples(files: readonly string[]): AsyncGenerator<Example> {
@@ -35,7 +41,7 @@ function parseExample(line: string, defaultTask: string, where: string): Example
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new PacelineError('format', `${where}: not an object; ${expected}.`)
-  const { task = defaultTask, prompt, response, text } = value as Record<string, unknown>
+  const { task = defaultTask, prompt, response, finish, text } = value as Record<string, unknown>
   if (typeof task !== 'string' || task === '')
     throw new PacelineError('format', `${where}: "task" is ${JSON.stringify(task)}, expected a name or no such field.`)
   if (text !== undefined && (prompt !== undefined || response !== undefined))
@@ -44,7 +50,8 @@ function parseExample(line: string, defaultTask: string, where: string): Example
     if (typeof content !== 'string')
       throw new PacelineError('format', `${where}: "${field}" is ${JSON.stringify(content) ?? 'missing'}; ${expected}.`)
   if (text !== undefined) return { task, text: withLineFeeds(text as string) }
-  return { task, prompt: withLineFeeds(prompt as string), response: withLineFeeds(response as string) }
+  const conversation = { task, prompt: withLineFeeds(prompt as string), response: withLineFeeds(response as string) }
+  return finish === 'length' ? { ...conversation, unfinished: true } : conversation
 }
 
 function withLineFeeds(text: string): string {

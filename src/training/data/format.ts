@@ -40,6 +40,8 @@ export interface DatasetInfo {
   readonly bytesPerToken: 2 | 4
   readonly seed: number
   readonly validationShare: number
+  /** What of a prompt decided about its side of the split: what is before its last line that begins with this text. */
+  readonly groupBefore?: string
   readonly promptWeight: number
   /** Names of tasks; a document's task is an index. */
   readonly tasks: readonly string[]

@@ -181,6 +181,31 @@ describe('writing', () => {
     await expect(packDataset({ files, folder: at('never'), tokenizer: at('plain') })).rejects.toThrow('"eos_token"')
   })
 
+  test.each([
+    ['that goes on', '', 'ab \n'],
+    ['whose chat template trims', ' | trim', 'ab'],
+  ])('a response that was cut off has no end, with a tokenizer %s', async (name, filter, text) => {
+    const chatTemplate = `{% for message in messages %}[{{ message.content${filter} }}]</s>{% endfor %}`
+    await writeRandomCheckpoint(at(name), 'llama-tiny', 1, { chatTemplate: chatTemplate.replace('[', '') })
+    const rows = [
+      { prompt: 'a', response: 'ab \n', finish: 'length' },
+      { prompt: 'b', response: 'ab \n', finish: 'stop' },
+    ]
+    await writeFile(at('cut.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+    await packDataset({ files: [at('cut.jsonl')], folder: at(`${name}-data`), tokenizer: at(name), validation: 0 })
+    const { codec } = await openTokenizer(at(`${name}-data`))
+    const { tokens, starts } = (await PackedDataset.open(at(`${name}-data`))).split('train')
+    const documents = [0, 1].map((i) => codec.decode(tokens.subarray(starts[i], starts[i + 1])))
+    expect(documents).toEqual([`<s>a]</s>${text}`, `<s>b]</s>${text}]</s>`])
+  })
+
+  test('what groups documents is kept with the data', async () => {
+    const groups = { groupBefore: 'Question:' }
+    const info = await packDataset({ files: [at('prose.jsonl')], folder: at('groups'), vocabulary: 270, ...groups })
+    expect(info).toMatchObject(groups)
+    expect((await PackedDataset.open(at('groups'))).info).toEqual(info)
+  })
+
   test("another model's tokenizer and chat template do as well", async () => {
     const chatTemplate =
       '{% for message in messages %}[{{ message.role }}]{{ message.content }}</s>{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}'

@@ -20,6 +20,8 @@ export interface PackOptions {
   readonly validation?: number
   /** Default 1. */
   readonly seed?: number
+  /** Prompts that are the same before their last line that begins with this text are on the same side of the split. */
+  readonly groupBefore?: string
   /** What predicting a token of a prompt counts in the loss beside one of a response, 0 to 1. Default 0. */
   readonly promptWeight?: number
   /** Sources and licences, to be kept with the data. */
@@ -63,7 +65,7 @@ export async function packDataset(options: PackOptions): Promise<DatasetInfo> {
     const tasks: string[] = []
     const splits: Record<SplitName, Amount[]> = { train: [], validation: [] }
     const census: Census = { read: 0, empty: 0, duplicate: 0, special: 0 }
-    const selection = { validation, seed, special: tokenizer.special }
+    const selection = { validation, seed, ...grouping(options), special: tokenizer.special }
     for await (const { example, split } of selectDocuments(files, selection, census)) {
       signal?.throwIfAborted()
       let task = tasks.indexOf(example.task)
@@ -92,6 +94,7 @@ export async function packDataset(options: PackOptions): Promise<DatasetInfo> {
       bytesPerToken,
       seed,
       validationShare: validation,
+      ...grouping(options),
       promptWeight,
       tasks,
       splits,
@@ -106,6 +109,10 @@ export async function packDataset(options: PackOptions): Promise<DatasetInfo> {
   }
 }
 
+function grouping({ groupBefore }: PackOptions): Pick<PackOptions, 'groupBefore'> {
+  return groupBefore === undefined ? {} : { groupBefore }
+}
+
 /** Trains a tokenizer on the training split and puts its files into the dataset. Returns the number of documents. */
 async function trainTokenizer(options: PackOptions, writer: DatasetWriter): Promise<number> {
   const { files, vocabulary = 4096, validation = 0.02, seed = 1, signal, onProgress } = options
@@ -116,7 +123,7 @@ async function trainTokenizer(options: PackOptions, writer: DatasetWriter): Prom
     )
   const words = new WordCounts()
   const census: Census = { read: 0, empty: 0, duplicate: 0, special: 0 }
-  const selection = { validation, seed, special: Object.values(specialTokens) }
+  const selection = { validation, seed, ...grouping(options), special: Object.values(specialTokens) }
   for await (const { example, split } of selectDocuments(files, selection, census)) {
     signal?.throwIfAborted()
     if (split === 'train') for (const part of partsOf(example)) words.add(part)
@@ -135,7 +142,7 @@ function encode(tokenizer: Tokenizer, example: Example, task: number, promptWeig
   const { ids, responseStart } =
     'text' in example
       ? encodeText(tokenizer, example.text)
-      : encodeConversation(tokenizer, example.prompt, example.response)
+      : encodeConversation(tokenizer, example.prompt, example.response, example.unfinished)
   const ofPrompt = Math.round(255 * promptWeight)
   const weights = ids.map((_, index) => (index === 0 ? 0 : index < responseStart ? ofPrompt : 255))
   return { ids, weights, responseStart, task }

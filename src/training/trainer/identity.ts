@@ -9,14 +9,25 @@ export type RunIdentity = Readonly<Record<string, unknown>>
 
 /** Throws code `checkpoint` naming the first field that differs. `file` is where `stored` was read. */
 export function requireSameRun(stored: RunIdentity, current: RunIdentity, file: string): void {
+  const difference = firstDifference(stored, current)
+  if (difference !== undefined)
+    throw new PacelineError(
+      'checkpoint',
+      `${file}: ${difference.field} is ${difference.stored} in the checkpoint and ${difference.current} in this run. ` +
+        'Resume with the same value, or train into another folder.',
+    )
+}
+
+/** The first field, by its path, in which two identities differ, with both values as text; `undefined`: in none. */
+export function firstDifference(
+  stored: RunIdentity,
+  current: RunIdentity,
+): { readonly field: string; readonly stored: string; readonly current: string } | undefined {
   const [before, now] = [flat(stored), flat(current)]
-  for (const name of new Set([...before.keys(), ...now.keys()]))
-    if (!isDeepStrictEqual(before.get(name), now.get(name)))
-      throw new PacelineError(
-        'checkpoint',
-        `${file}: ${name} is ${show(before.get(name))} in the checkpoint and ${show(now.get(name))} in this run. ` +
-          'Resume with the same value, or train into another folder.',
-      )
+  for (const field of new Set([...before.keys(), ...now.keys()]))
+    if (!isDeepStrictEqual(before.get(field), now.get(field)))
+      return { field, stored: show(before.get(field)), current: show(now.get(field)) }
+  return undefined
 }
 
 /** Fields by their paths, with values as JSON has them: what was written and read again equals what was not. */

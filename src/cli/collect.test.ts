@@ -1,0 +1,116 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { writeTinyFolder } from '../engine/tiny.ts'
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+let folder = ''
+const at = (name: string) => join(folder, name)
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'paceline-collect-'))
+  await writeTinyFolder(at('plain'), { writes: /[a-p ]/, eos: 'e' })
+  await writeTinyFolder(at('chat'), {
+    writes: /[a-p ]/,
+    eos: 'e',
+    chatTemplate: '{% for message in messages %}[{{ message.role }}]{{ message.content }}{% endfor %}:',
+  })
+  const lines = (n: number) => Array.from({ length: n }, (_, i) => `{"prompt":"Tell me of ${i}."}\n`).join('')
+  await writeFile(at('few.jsonl'), lines(20))
+  await writeFile(at('many.jsonl'), lines(600))
+  await writeFile(at('bad.jsonl'), `${lines(1)}{"text":"no prompt"}\n`)
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs `paceline collect`. `started` gets the process as it starts. */
+function collect(args: readonly string[], started?: (child: ChildProcess) => void): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [main, 'collect', ...args])
+    const ended = { stdout: '', stderr: '' }
+    for (const stream of ['stdout', 'stderr'] as const)
+      child[stream].setEncoding('utf8').on('data', (text) => {
+        ended[stream] += text
+      })
+    child.on('close', (code) => resolve({ code, ...ended }))
+    started?.(child)
+  })
+}
+
+/** Sends a signal when there are more answers than at first. */
+function whenBegun(out: string, signal: NodeJS.Signals): (child: ChildProcess) => Promise<void> {
+  const size = async () => (await readFile(at(out)).catch(() => '')).length
+  return async (child) => {
+    const before = await size()
+    while ((await size()) <= before && child.exitCode === null) await new Promise((go) => setTimeout(go, 2))
+    child.kill(signal)
+  }
+}
+
+const asking = (model: string, prompts: string, out: string) => [
+  ...[at(model), '--prompts', at(prompts), '--out', at(out)],
+  ...['--max-tokens', '40', '--threads', '1'],
+]
+
+describe('paceline collect', () => {
+  test('keeps the answers, tells how prompts were asked, and what came of them', async () => {
+    const { code, stdout, stderr } = await collect([...asking('chat', 'few.jsonl', 'few.out.jsonl'), '--count', '12'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "20 prompts of 1 task; 12 to ask, each as a user's turn\n" })
+    expect(stdout).toMatch(/^ {2}few +12 +\d+ +\d+\.\d +\d+ %$/m)
+    expect((await readFile(at('few.out.jsonl'), 'utf8')).trimEnd().split('\n')).toHaveLength(12)
+
+    const [again, forced] = await Promise.all([
+      collect(asking('chat', 'few.jsonl', 'few.out.jsonl')),
+      collect([...asking('plain', 'few.jsonl', 'plain.out.jsonl'), '--force', '--count', '1']),
+    ])
+    expect(again).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/few\.out.+--resume.+--force/) })
+    expect(forced).toMatchObject({ code: 0, stderr: expect.stringContaining('as plain text: the model has no chat') })
+  })
+
+  test('killed and interrupted at any moment, it is resumed to the same file', async () => {
+    const whole = collect(asking('plain', 'many.jsonl', 'whole.jsonl'))
+    const cut = asking('plain', 'many.jsonl', 'cut.jsonl')
+    const killed = await collect(cut, whenBegun('cut.jsonl', 'SIGKILL'))
+    expect(killed.code).toBeNull()
+    // What a kill in the middle of a write leaves.
+    const left = await readFile(at('cut.jsonl'))
+    await writeFile(at('cut.jsonl'), left.subarray(0, left.length - 7))
+
+    const interrupted = await collect([...cut, '--resume'], whenBegun('cut.jsonl', 'SIGINT'))
+    expect((await whole).code).toBe(0)
+    expect(interrupted.code).toBe(130)
+    expect(interrupted.stderr).toMatch(/interrupted; go on with: paceline collect .+ --resume\n$/)
+    expect(interrupted.stdout).toContain(at('cut.jsonl'))
+    const resumed = await collect([...cut, '--resume'])
+    expect(resumed.code).toBe(0)
+    expect(resumed.stderr).toMatch(/^600 prompts of 1 task; \d+ answered, \d+ to ask/)
+    expect(await readFile(at('cut.jsonl'), 'utf8')).toBe(await readFile(at('whole.jsonl'), 'utf8'))
+  })
+})
+
+describe.concurrent('what is wrong', () => {
+  test.for<[string, () => string[], number, string]>([
+    ['a bad line', () => asking('plain', 'bad.jsonl', 'no.jsonl'), 1, 'bad.jsonl, line 2: "prompt" is missing'],
+    ['no such file', () => asking('plain', 'none.jsonl', 'no.jsonl'), 1, 'none.jsonl: cannot be read'],
+    ['no such model', () => asking('none', 'few.jsonl', 'no.jsonl'), 1, 'none: there is no such folder'],
+    ['nothing to resume', () => [...asking('plain', 'few.jsonl', 'no.jsonl'), '--resume'], 1, 'nothing to resume'],
+    ['answers over the prompts', () => [...asking('plain', 'few.jsonl', 'few.jsonl'), '--force'], 2, '--out'],
+    ['two ways to begin', () => [...asking('plain', 'few.jsonl', 'no.jsonl'), '--force', '--resume'], 2, '--resume'],
+    ['no prompts', () => [at('plain'), '--out', at('no.jsonl')], 2, '--prompts'],
+    ['an unknown drafter', () => [...asking('plain', 'few.jsonl', 'no.jsonl'), '--drafter', 'x'], 2, '--drafter'],
+  ])('%s is said in one line, and nothing is written', async ([, args, code, message], { expect }) => {
+    const ended = await collect(args())
+    expect(ended).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(/^paceline: .+\n$/) })
+    expect(ended.stderr).toContain(message)
+    await expect(stat(at('no.jsonl'))).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+})

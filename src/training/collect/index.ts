@@ -1,0 +1,7 @@
+export type { Answer, AnswerCounts, AnswerTally } from './answers.ts'
+export type { AskedWith } from './ask.ts'
+export { type CollectOptions, collect, type RecordSink } from './collect.ts'
+export { type CollectAnswersOptions, type Collected, type CollectReporter, collectAnswers } from './collect-answers.ts'
+export { orderPrompts, type PromptPool, readPrompts, type TrainingPrompt } from './prompts.ts'
+export { RecordFile, requireCollectable, sidecarOf } from './record-file.ts'
+export { identifyTarget, type TargetIdentity } from './target-identity.ts'
