@@ -1,4 +1,4 @@
-export { type Baseline, type Baselines, measureBaselines } from './baselines.ts'
+export { type Baseline, type Baselines, type CountingModels, measureBaselines } from './baselines.ts'
 export {
   type BatchShape,
   type StreamState,
@@ -9,6 +9,6 @@ export {
 export { PackedDataset, type PackedSplit } from './dataset.ts'
 export type { SplitName } from './documents.ts'
 export { type Amount, type DatasetInfo, total } from './format.ts'
-export { temperatureRates } from './order.ts'
+export { shuffled, temperatureRates } from './order.ts'
 export { type PackOptions, packDataset } from './pack.ts'
 export { openTokenizer, type Tokenizer } from './tokenizer.ts'
