@@ -29,8 +29,8 @@ beforeAll(async () => {
   const row = (value: object) => `${JSON.stringify(value)}\n`
   const sums = Array.from({ length: 60 }, (_, i) => row({ task: 'sum', prompt: `${i} + ${i}?`, response: `${2 * i}.` }))
   const trees = (times: number) => 'One tree, two trees, then a wood. '.repeat(times)
-  const notes = Array.from({ length: 20 }, (_, i) => row({ task: 'note', text: `Note ${i}: ${trees(20)}` }))
-  const asks = Array.from({ length: 30 }, (_, i) =>
+  const notes = Array.from({ length: 10 }, (_, i) => row({ task: 'note', text: `Note ${i}: ${trees(20)}` }))
+  const asks = Array.from({ length: 12 }, (_, i) =>
     row({ task: 'ask', prompt: `${i}. ${trees(13)}Where?`, response: 'Over there, I think.' }),
   )
   await writeFile(join(folder, 'data.jsonl'), [...sums, ...notes, ...asks].join(''))

@@ -14,7 +14,7 @@ import { PacelineError } from '../errors.ts'
 import { loadTargetModel } from '../model/index.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../runtime/index.ts'
 import { measureBaselines, openTokenizer, PackedDataset, type SplitName } from '../training/index.ts'
-import { renderEvaluation } from './evaluation-report.ts'
+import { type EvaluationReport, renderEvaluation } from './evaluation-report.ts'
 import { requireWritableFolder, writeWhole } from './files.ts'
 import { interruption } from './interruption.ts'
 import { dtypeList, integer, sampling } from './options.ts'
@@ -99,7 +99,7 @@ async function measure(
   { data, split, dtype: dtypes, limit, baselines: counted, samples: count, ...flags }: Flags,
   update: (task: string, share: number) => void,
   signal: AbortSignal,
-) {
+): Promise<EvaluationReport> {
   const { executor } = chooseExecutor({
     ...(flags.executor && { executor: flags.executor }),
     ...(flags.threads && { threads: flags.threads }),
@@ -137,10 +137,16 @@ async function measure(
     // N-grams have seen the training split: only the other one tells what they are worth.
     if (counted && split === 'validation') update('counting n-grams', 0)
     const baselines = counted && split === 'validation' ? measureBaselines(dataset) : undefined
-    return { folder, data, split, ...(limit && { limit }), evaluations, baselines, samples }
+    return {
+      folder,
+      data,
+      split,
+      ...(limit && { limit }),
+      evaluations,
+      ...(baselines && { baselines }),
+      ...(samples && { samples }),
+    }
   } finally {
     await checkpoint.close()
   }
 }
-
-export type EvaluationReport = Awaited<ReturnType<typeof measure>>

@@ -1,7 +1,18 @@
-import type { Sample } from '../bench/index.ts'
-import type { Baseline, CountingModels } from '../training/index.ts'
-import type { EvaluationReport } from './evaluate.ts'
+import type { Evaluation, Sample } from '../bench/index.ts'
+import type { Baseline, Baselines, CountingModels, SplitName } from '../training/index.ts'
 import { count, harmless, markdownTable, table } from './terminal.ts'
+
+/** What --json writes. */
+export interface EvaluationReport {
+  readonly folder: string
+  readonly data: string
+  readonly split: SplitName
+  readonly limit?: number
+  /** At least one; all of the same tasks. */
+  readonly evaluations: readonly Evaluation[]
+  readonly baselines?: Baselines
+  readonly samples?: readonly Sample[]
+}
 
 type Unit = keyof Baseline
 
