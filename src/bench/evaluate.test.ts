@@ -123,6 +123,9 @@ describe('the loss of a model on a dataset', () => {
       nats += task.natsPerToken * amount.responseTokens
     }
     expect(some.natsPerToken).toBeCloseTo(nats / responseTokens, 9)
+    // Responses that begin with a piece have one token less to predict.
+    for (const { tokens } of (await evaluate(await load(140), dataset, options)).tasks)
+      expect(tokens).toBeGreaterThanOrEqual(20)
   })
 
   test('progress rises to 1, and an abort throws its reason', async () => {

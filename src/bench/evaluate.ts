@@ -52,7 +52,7 @@ export async function evaluate(
   { split: name = 'validation', limit = Number.POSITIVE_INFINITY, onProgress, signal }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const split = dataset.split(name)
-  const { contextLength, vocabSize } = model.spec
+  const { contextLength } = model.spec
   if (dataset.total(name).responseTokens === 0)
     throw new PacelineError(
       'argument',
@@ -60,7 +60,7 @@ export async function evaluate(
     )
   const byTask = documentsByTask(dataset, name)
   for (const [task, documents] of byTask.entries()) requireContext(dataset, split, task, documents, contextLength)
-  const chosen = byTask.map((documents) => firstOf(documents, split, limit))
+  const chosen = byTask.map((documents) => firstOf(documents, split, contextLength, limit))
 
   const size = (document: number) => split.starts[document + 1] - split.starts[document]
   const all = chosen.flat().reduce((sum, document) => sum + size(document), 0)
@@ -74,7 +74,7 @@ export async function evaluate(
       let [nats, tokens, cut] = [0, 0, 0]
       for (const document of documents) {
         signal?.throwIfAborted()
-        const loss = await lossOf(target, split, document, blockRows(vocabSize))
+        const loss = await lossOf(target, split, document)
         nats += loss.nats
         tokens += loss.tokens
         if (size(document) > contextLength) cut++
@@ -107,12 +107,30 @@ export function documentsByTask(dataset: PackedDataset, name: SplitName): Uint32
   return byTask.map((documents, task) => shuffled(documents, 0, 0, task))
 }
 
-/** As many documents as are needed for `limit` response tokens. */
-function firstOf(documents: Uint32Array, { starts, responseStarts }: PackedSplit, limit: number): number[] {
+/** A stretch of a document that is seen at once: tokens `from` to `last`, of which those from `first` on are predicted. */
+interface Piece {
+  readonly from: number
+  readonly first: number
+  readonly last: number
+}
+
+/** The pieces of a document in which there is something to predict. */
+function piecesOf({ starts, responseStarts }: PackedSplit, document: number, contextLength: number): Piece[] {
+  const pieces: Piece[] = []
+  for (let from = starts[document]; from < starts[document + 1]; from += contextLength) {
+    const last = Math.min(from + contextLength, starts[document + 1]) - 1
+    const first = Math.max(from + 1, responseStarts[document])
+    if (first <= last) pieces.push({ from, first, last })
+  }
+  return pieces
+}
+
+/** As many documents as it takes to predict `limit` tokens. */
+function firstOf(documents: Uint32Array, split: PackedSplit, contextLength: number, limit: number): number[] {
   const chosen: number[] = []
   for (let at = 0, tokens = 0; at < documents.length && tokens < limit; at++) {
     chosen.push(documents[at])
-    tokens += starts[documents[at] + 1] - responseStarts[documents[at]]
+    for (const { first, last } of piecesOf(split, documents[at], contextLength)) tokens += last - first + 1
   }
   return chosen
 }
@@ -143,29 +161,22 @@ function requireContext(
 }
 
 /** Nats that the response of a document costs, and how many of its tokens were predicted. */
-async function lossOf(
-  target: Target,
-  { tokens, starts, responseStarts }: PackedSplit,
-  document: number,
-  block: number,
-): Promise<{ nats: number; tokens: number }> {
+async function lossOf(target: Target, split: PackedSplit, document: number): Promise<{ nats: number; tokens: number }> {
   const { contextLength, vocabSize } = target.spec
-  let [nats, predicted] = [0, 0]
-  for (let from = starts[document]; from < starts[document + 1]; from += contextLength) {
-    const last = Math.min(from + contextLength, starts[document + 1]) - 1
-    const first = Math.max(from + 1, responseStarts[document])
-    if (first > last) continue
+  const block = blockRows(vocabSize)
+  let [nats, tokens] = [0, 0]
+  for (const { from, first, last } of piecesOf(split, document, contextLength)) {
     target.truncate(0)
     // Rows `at` to `until` - 1 predict the tokens one further on; those of the prompt need no logits.
     for (let at = from, until = at; at < last; at = until) {
       until = Math.min(at + block, last)
       const skipped = Math.min(Math.max(0, first - 1 - at), until - at)
-      const logits = await forwardLogits(target, tokens.subarray(at, until), skipped)
-      for (let row = 0; row < until - at - skipped; row++, predicted++) {
+      const logits = await forwardLogits(target, split.tokens.subarray(at, until), skipped)
+      for (let row = 0; row < until - at - skipped; row++, tokens++) {
         const { values, shift } = logProbabilities(logits, row, vocabSize)
-        nats += shift - values[tokens[at + skipped + row + 1]]
+        nats += shift - values[split.tokens[at + skipped + row + 1]]
       }
     }
   }
-  return { nats, tokens: predicted }
+  return { nats, tokens }
 }
