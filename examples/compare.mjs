@@ -1,55 +1,45 @@
-// Generates the same text twice, plainly and with guesses, and shows what the guesses bought.
-//
-//   node examples/compare.mjs [MODEL_FOLDER] [PROMPT]
-//
-// Without a folder it writes a model with random weights to a temporary one: gibberish, but every part is real.
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { loadModel, none, promptLookup, writeRandomCheckpoint } from 'paceline'
+/**
+ * Generates a text plainly and with a drafter, in turns, so that whatever else the machine does hits both alike.
+ *
+ * `request`: maxTokens, temperature, seed ... as `model.generate` takes them. One run of each warms up and is not counted.
+ *
+ * @param {Pick<import('paceline').Model, 'generate'>} model
+ * @param {import('paceline').Prompt} prompt
+ * @param {string} drafter
+ * @param {import('paceline').GenerateOptions & { pairs?: number }} [request]
+ */
+export async function compare(model, prompt, drafter, { pairs = 3, ...request } = {}) {
+  const run = (/** @type {string} */ drafter) =>
+    model.generate(prompt, { ...request, drafter, measureSpeedup: true }).result()
 
-const [givenFolder, prompt = 'Once upon a time'] = process.argv.slice(2)
-const folder = givenFolder ?? (await mkdtemp(join(tmpdir(), 'paceline-')))
-try {
-  if (!givenFolder) {
-    console.log('No model folder given: writing one with random weights. Its text is gibberish, its speed is real.')
-    const shape = { hiddenSize: 512, intermediateSize: 1408, layerCount: 12, headCount: 8, kvHeadCount: 4, headDim: 64 }
-    await writeRandomCheckpoint(folder, { ...shape, contextLength: 2048 }, 1)
+  await run('none')
+  await run(drafter)
+  const rounds = []
+  for (let i = 0; i < pairs; i++) rounds.push({ plain: await run('none'), drafted: await run(drafter) })
+
+  const speed = (/** @type {import('paceline').GenerationResult} */ { stats }) => stats.tokensPerSecond
+  const ratio = (/** @type {typeof rounds[0]} */ { plain, drafted }) => speed(drafted) / speed(plain)
+  const middle = rounds.toSorted((a, b) => ratio(a) - ratio(b))[pairs >> 1]
+  const ids = rounds[0].plain.ids.join()
+  return {
+    /** What was written: the same in all runs, unless `same` is false. */
+    text: middle.drafted.text,
+    tokens: middle.drafted.ids.length,
+    /** Whether every run, with guesses or without, gave the same tokens. */
+    same: rounds.every(({ plain, drafted }) => plain.ids.join() === ids && drafted.ids.join() === ids),
+    /** Medians, in tokens per second. */
+    plainSpeed: median(rounds.map(({ plain }) => speed(plain))),
+    draftedSpeed: median(rounds.map(({ drafted }) => speed(drafted))),
+    /** Median, lowest and highest ratio of the two in a pair. */
+    speedup: median(rounds.map(ratio)),
+    range: [Math.min(...rounds.map(ratio)), Math.max(...rounds.map(ratio))],
+    /** S = tau / (D + v + h), of the pair in the middle; absent where a text fills the context. */
+    parts: middle.drafted.stats.speedup,
+    tau: middle.drafted.stats.acceptanceLength,
   }
-  const model = await loadModel(folder)
-  try {
-    const { parameters, dtype, executor } = model.info
-    console.log(`${(parameters / 1e6).toFixed(1)} M parameters, ${dtype}, on ${executor}`)
-    await compare(model)
-  } finally {
-    await model.dispose()
-  }
-} finally {
-  if (!givenFolder) await rm(folder, { recursive: true })
 }
 
-/** @param {import('paceline').Model} model */
-async function compare(model) {
-  const maxTokens = Math.min(200, model.info.contextLength >> 1)
-  const generate = (/** @type {string} */ drafter) =>
-    model.generate(prompt, { drafter, maxTokens, ignoreEos: true }).result()
-
-  /** @type {{ plain: import('paceline').GenerationResult, guessed: import('paceline').GenerationResult }[]} */
-  const rounds = []
-  await generate(none()) // warm-up
-  for (let i = 0; i < 5; i++) rounds.push({ plain: await generate(none()), guessed: await generate(promptLookup()) })
-
-  const { plain, guessed } = rounds[0]
-  console.log(`\n${prompt}${guessed.text}\n`)
-  const ratios = rounds
-    .map((r) => r.guessed.stats.tokensPerSecond / r.plain.stats.tokensPerSecond)
-    .sort((a, b) => a - b)
-  console.log(`plain          ${plain.stats.forwards} passes for ${plain.ids.length} tokens`)
-  console.log(
-    `prompt-lookup  ${guessed.stats.forwards} passes, ${guessed.stats.acceptanceLength.toFixed(2)} tokens a pass`,
-  )
-  console.log(`same tokens    ${plain.ids.join() === guessed.ids.join() ? 'yes' : 'NO'}`)
-  console.log(
-    `speedup        ${ratios[2].toFixed(2)} (median of 5 pairs, ${ratios[0].toFixed(2)} to ${ratios[4].toFixed(2)})`,
-  )
+/** @param {readonly number[]} values */
+function median(values) {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]
 }

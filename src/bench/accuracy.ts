@@ -1,6 +1,7 @@
 import type { Dtype } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
-import type { Target, TargetModel } from '../model/index.ts'
+import type { TargetModel } from '../model/index.ts'
+import { blockRows, forwardLogits, type LogProbabilities, logProbabilities } from './logits.ts'
 
 /** How near a model with rounded weights comes to itself in f32, on a given text. */
 export interface Accuracy {
@@ -34,10 +35,6 @@ export interface AccuracyOptions {
   readonly signal?: AbortSignal
 }
 
-/** Logits held at once, per model. */
-const blockLogits = 1 << 22
-const longestBlock = 128
-
 /**
  * Runs all models over the texts side by side, in windows, a block of rows at a time: memory does not grow with the text.
  * Throws code `argument` where no text has two tokens, so that nothing could be predicted.
@@ -56,7 +53,7 @@ export async function measureAccuracy(options: AccuracyOptions): Promise<Accurac
     throw new PacelineError('argument', 'the text is too short: two tokens at least are needed to predict one')
 
   const sums = rounded.map(() => new Sums())
-  const block = Math.max(1, Math.min(longestBlock, Math.floor(blockLogits / vocabSize)))
+  const block = blockRows(vocabSize)
   let done = 0
   for (const { text, tokens, first } of windows) {
     const targets = [exact, ...rounded].map((model) => model.createTarget(tokens.length))
@@ -65,7 +62,7 @@ export async function measureAccuracy(options: AccuracyOptions): Promise<Accurac
         signal?.throwIfAborted()
         // The last token is only predicted.
         const part = tokens.slice(start, Math.min(start + block, tokens.length - 1))
-        const [reference, ...others] = await inTurn(targets, (target) => logitsOf(target, part))
+        const [reference, ...others] = await inTurn(targets, (target) => forwardLogits(target, part))
         for (let row = 0; row < part.length; row++) {
           const next = tokens[start + row + 1]
           const expected = logProbabilities(reference, row, vocabSize)
@@ -112,26 +109,6 @@ async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>):
   return results
 }
 
-/** [rows, vocab]; the rows are then part of the target's text. */
-async function logitsOf(target: Target, tokens: readonly number[]): Promise<Float32Array> {
-  const rows = { tokens: Int32Array.from(tokens), parents: Int32Array.from(tokens, (_, i) => i - 1) }
-  const { logits } = await target.forward(rows, { head: 'logits' })
-  target.commit(tokens.map((_, i) => i))
-  return logits!
-}
-
-/** The distribution of one row: log p of each token, in nats, and the likeliest token, the lowest id of equals. */
-function logProbabilities(logits: Float32Array, row: number, vocabSize: number) {
-  const values = logits.subarray(row * vocabSize, (row + 1) * vocabSize)
-  let top = 0
-  for (let id = 1; id < vocabSize; id++) if (values[id] > values[top]) top = id
-  let sum = 0
-  for (const value of values) sum += Math.exp(value - values[top])
-  return { values, shift: values[top] + Math.log(sum), top }
-}
-
-type Row = ReturnType<typeof logProbabilities>
-
 class Sums {
   #positions = 0
   #agreed = 0
@@ -140,7 +117,7 @@ class Sums {
   #lossExact = 0
   #worst = { text: 0, token: 0, kl: Number.NEGATIVE_INFINITY }
 
-  add(p: Row, q: Row, next: number, where: { text: number; token: number }): void {
+  add(p: LogProbabilities, q: LogProbabilities, next: number, where: { text: number; token: number }): void {
     const shift = q.shift - p.shift
     let kl = 0
     for (let id = 0; id < p.values.length; id++)

@@ -108,7 +108,7 @@ function render(folder: string, info: DatasetInfo, baselines: Baselines | undefi
   const rows = [...tasks.keys(), -1].map((i) => {
     const [train, validation] = [splits.train, splits.validation].map((split) => (i < 0 ? total(split) : split[i]))
     const both = total([train, validation])
-    const loss = i < 0 ? baselines?.trigram : baselines?.trigramByTask[tasks[i]]
+    const loss = (i < 0 ? baselines : baselines?.byTask[tasks[i]])?.trigram
     return [
       i < 0 ? 'all' : tasks[i],
       count(both.documents),

@@ -5,6 +5,7 @@ import { PacelineError } from '../errors.ts'
 import { addAccuracy } from './accuracy.ts'
 import { addCollect } from './collect.ts'
 import { addData } from './data.ts'
+import { addEvaluate } from './evaluate.ts'
 import { addExport } from './export.ts'
 import { addGenerate } from './generate.ts'
 import { addInspect } from './inspect.ts'
@@ -32,6 +33,7 @@ addGenerate(program)
 addInspect(program)
 addProfile(program)
 addAccuracy(program)
+addEvaluate(program)
 addTrain(program)
 addExport(program)
 addData(program)
@@ -45,6 +47,7 @@ Examples:
   $ paceline profile --model ./model               time passes of 1 to 32 rows on this machine
   $ paceline data --input text.jsonl --out runs/data    pack text for training
   $ paceline train lm --data runs/data --out runs/a --minutes 60    train a model on it
+  $ paceline evaluate ./model --data runs/data    what it predicts, against counting words
 
 Each command explains itself: paceline generate --help`,
 )

@@ -65,6 +65,12 @@ export function table(rows: readonly (readonly string[])[], indent = '  '): stri
   return rows.map((row) => `${indent}${row.map(cell).join('  ').trimEnd()}\n`).join('')
 }
 
+/** The same as a table of Markdown; a "|" in a cell stays a character. */
+export function markdownTable([head, ...rows]: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
+  return [line(head), line(head.map((_, column) => (column === 0 ? '---' : '---:'))), ...rows.map(line)].join('')
+}
+
 /** Names and what they are, under one another. */
 export function list(rows: readonly (readonly [name: string, value: string])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length))

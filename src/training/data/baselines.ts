@@ -9,14 +9,17 @@ export interface Baseline {
   readonly bitsPerByte: number
 }
 
-/** What models without understanding reach: a network that is not well below them has learned little. */
-export interface Baselines {
+export interface CountingModels {
   /** Every token of the vocabulary equally likely. */
   readonly uniform: Baseline
   readonly unigram: Baseline
   readonly trigram: Baseline
-  /** Of the trigram model, by task; tasks without validation text are missing. */
-  readonly trigramByTask: Readonly<Record<string, Baseline>>
+}
+
+/** What models without understanding reach: a network that is not well below them has learned little. */
+export interface Baselines extends CountingModels {
+  /** Tasks without validation text are missing. */
+  readonly byTask: Readonly<Record<string, CountingModels>>
 }
 
 /**
@@ -37,15 +40,17 @@ export function measureBaselines(dataset: PackedDataset): Baselines | undefined 
   const probability = wittenBell(dataset.split('train'), vocabSize)
   const unigram = lossByTask(dataset, (tokens, at) => probability(tokens, at, at, 1))
   const trigram = lossByTask(dataset, (tokens, at, start) => probability(tokens, at, start, 3))
-  const sum = (losses: Float64Array) => losses.reduce((all, loss) => all + loss)
+  const of = (amount: Amount, select: (losses: Float64Array) => number): CountingModels => ({
+    uniform: baseline(amount.responseTokens * Math.log(vocabSize), amount),
+    unigram: baseline(select(unigram), amount),
+    trigram: baseline(select(trigram), amount),
+  })
   return {
-    uniform: baseline(counted.responseTokens * Math.log(vocabSize), counted),
-    unigram: baseline(sum(unigram), counted),
-    trigram: baseline(sum(trigram), counted),
-    trigramByTask: Object.fromEntries(
+    ...of(counted, (losses) => losses.reduce((all, loss) => all + loss)),
+    byTask: Object.fromEntries(
       dataset.info.tasks.flatMap((task, i) => {
         const amount = dataset.info.splits.validation[i]
-        return amount.responseTokens === 0 ? [] : [[task, baseline(trigram[i], amount)]]
+        return amount.responseTokens === 0 ? [] : [[task, of(amount, (losses) => losses[i])]]
       }),
     ),
   }

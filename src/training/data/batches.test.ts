@@ -235,12 +235,19 @@ describe('baselines', () => {
   })
 
   test('more context predicts better here, and bits per byte follow from nats per token', () => {
-    const { uniform, unigram, trigram, trigramByTask } = measureBaselines(dataset)!
+    const { uniform, unigram, trigram, byTask } = measureBaselines(dataset)!
     const { responseTokens, responseBytes } = dataset.total('validation')
     expect(uniform.natsPerToken).toBeCloseTo(Math.log(dataset.info.tokenizer.vocabSize), 9)
     expect(unigram.natsPerToken).toBeLessThan(uniform.natsPerToken)
     expect(trigram.natsPerToken).toBeLessThan(0.7 * unigram.natsPerToken)
     expect(trigram.bitsPerByte).toBeCloseTo((trigram.natsPerToken * responseTokens) / Math.LN2 / responseBytes, 9)
-    expect(Object.keys(trigramByTask)).toEqual(['count', 'tell'])
+    expect(Object.keys(byTask)).toEqual(['count', 'tell'])
+    for (const name of ['uniform', 'unigram', 'trigram'] as const) {
+      const nats = dataset.info.tasks.map(
+        (task, i) => byTask[task][name].natsPerToken * dataset.info.splits.validation[i].responseTokens,
+      )
+      const whole = { uniform, unigram, trigram }[name].natsPerToken * responseTokens
+      expect(nats[0] + nats[1]).toBeCloseTo(whole, 6)
+    }
   })
 })

@@ -1,4 +1,4 @@
-export { type Baseline, type Baselines, measureBaselines } from './baselines.ts'
+export { type Baseline, type Baselines, type CountingModels, measureBaselines } from './baselines.ts'
 export {
   type BatchShape,
   type StreamState,
