@@ -76,7 +76,28 @@ Examples:
 
 The first Ctrl-C ends the run after the update in progress, with a checkpoint; the second ends the process.`,
     )
-    .action(async () => run(await resolveTrainFlags<Flags>(command)))
+    .action(async () => {
+      const flags = await resolveTrainFlags<Flags>(command)
+      if (flags.init !== undefined) requireNoShape(command)
+      await run(flags)
+    })
+}
+
+const shapeFlags = ['width', 'layers', 'heads', 'kvHeads', 'intermediate', 'context', 'untied'] as const
+
+/**
+ * Throws code `argument` where a shape is given beside a model to begin with. A file of options may hold the shape of
+ * another run, which --init on the command line goes before.
+ */
+function requireNoShape(command: Command): void {
+  const sources = ['cli', command.getOptionValueSource('init')]
+  const given = command.options.find(
+    (option) =>
+      (shapeFlags as readonly string[]).includes(option.attributeName()) &&
+      sources.includes(command.getOptionValueSource(option.attributeName())),
+  )
+  if (given !== undefined)
+    throw new PacelineError('argument', `the model of --init has its own shape: leave out ${given.long}, or --init`)
 }
 
 async function run(flags: Flags & { readonly out: string }): Promise<void> {
@@ -116,7 +137,7 @@ async function run(flags: Flags & { readonly out: string }): Promise<void> {
       checkpointEvery: flags.checkpointEvery,
       resume,
       command: commandLine(),
-      options: recordedOptions(flags),
+      options: recordedOptions(flags, init === undefined ? [] : shapeFlags),
       signal: interrupted.signal,
       reporter: report,
     })

@@ -57,9 +57,9 @@ export async function resolveTrainFlags<F extends TrainFlags>(command: Command):
   return command.opts<F & { readonly out: string }>()
 }
 
-/** The options that make a run what it is, for its record. */
-export function recordedOptions(flags: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(flags).filter(([name]) => !local.includes(name)))
+/** The options that make a run what it is, for its record; not those `without` a meaning for it. */
+export function recordedOptions(flags: object, without: readonly string[] = []): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(flags).filter(([name]) => ![...local, ...without].includes(name)))
 }
 
 export function scheduleOf({ schedule, learningRate, warmup, finalShare, cooldown }: TrainFlags): ScheduleOptions {

@@ -31,9 +31,14 @@ export class Curve {
    * run writes again, and any that a crash cut off. Throws code `file` when it cannot be read or written.
    */
   async open(last: number): Promise<void> {
-    const kept = (await this.read()).filter(({ update }) => update <= last)
     await mkdir(dirname(this.file), { recursive: true })
-    await replaceText(this.file, `${columns.join(',')}\n${kept.map(line).join('')}`)
+    await this.#replace((await this.read()).filter(({ update }) => update <= last))
+  }
+
+  /** Adds the validation loss of an update that has its line already. Throws code `file`. */
+  async evaluated(update: number, validationLoss: number | null): Promise<void> {
+    const points = (await this.read()).map((point) => (point.update === update ? { ...point, validationLoss } : point))
+    await this.#replace(points)
   }
 
   /** Throws code `file`. */
@@ -58,6 +63,10 @@ export class Curve {
       points.push(Object.fromEntries(values) as CurvePoint)
     }
     return points
+  }
+
+  #replace(points: readonly CurvePoint[]): Promise<void> {
+    return replaceText(this.file, `${columns.join(',')}\n${points.map(line).join('')}`)
   }
 }
 

@@ -14,7 +14,7 @@ import {
   requireFinite,
   watchLoss,
 } from './divergence.ts'
-import { evaluate } from './evaluate.ts'
+import { breath, evaluate } from './evaluate.ts'
 import type { RunIdentity } from './identity.ts'
 import { Pace, type Reporter } from './progress.ts'
 import { createSchedule, decayStart, dependsOnBudget, type ScheduleOptions } from './schedule.ts'
@@ -41,7 +41,7 @@ export interface TrainOptions {
   readonly identity: RunIdentity
   /** Goes on from the newest whole checkpoint; from the beginning where there is none. */
   readonly resume?: boolean
-  /** Ends the run after the update in progress, with a checkpoint. */
+  /** Ends the run after the update or within the evaluation in progress, with a checkpoint. */
   readonly signal?: AbortSignal
   readonly reporter?: Reporter
   /** In seconds. */
@@ -91,10 +91,17 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       await reporter?.saved?.(checkpoints.newest!)
     }
   }
+  const ended = () => shareSpent(budget, state) >= 1
+  /** True where there is to be an evaluation after the present update, and has been none. */
+  const pending = () =>
+    validation !== undefined &&
+    state.updates > 0 &&
+    state.evaluated?.update !== state.updates &&
+    (state.updates % evaluateEvery === 0 || ended())
   /** True where the loss is the lowest so far. */
   const evaluateNow = async (): Promise<boolean> => {
-    if (validation === undefined || state.evaluated?.update === state.updates) return false
-    const loss = await evaluate(step, validation(), (share) => reporter?.evaluating?.(share))
+    const loss = await evaluate(step, validation!(), (share) => reporter?.evaluating?.(share), signal)
+    if (loss === null) return false
     requireFinite('the validation loss', loss, {
       update: state.updates,
       data: state.data,
@@ -105,8 +112,17 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     state = { ...state, seconds: clock() - start, evaluated, best: improved ? evaluated : state.best }
     return improved
   }
+  if (pending()) {
+    // The run was ended within this evaluation.
+    await evaluateNow()
+    if (!pending()) {
+      await curve?.evaluated(state.updates, state.evaluated!.loss)
+      saved = -1
+      await save()
+    }
+  }
 
-  while (shareSpent(budget, state) < 1 && !signal?.aborted) {
+  while (!ended() && !signal?.aborted) {
     const began = clock()
     if (state.stable === null && fallsFrom !== null && shareSpent(budget, state) >= fallsFrom) {
       state = { ...state, stable: state.updates }
@@ -123,13 +139,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const spent = { updates: place.update, tokens: state.tokens + tokens, seconds: clock() - start }
     state = { ...state, ...spent, data: stream.state, watch }
 
-    const ended = shareSpent(budget, state) >= 1
-    const improved = state.updates % evaluateEvery === 0 || ended ? await evaluateNow() : false
+    const last = ended()
+    const improved = pending() ? await evaluateNow() : false
     const { updates: update, seconds } = state
     const validationLoss = state.evaluated?.update === update ? state.evaluated.loss : null
     const point = { update, tokens: state.tokens, seconds, learningRate, loss, gradientNorm, validationLoss }
     points.push(point)
-    if (improved || ended || update % checkpointEvery === 0) await save()
+    if (improved || last || update % checkpointEvery === 0) await save()
     else if (points.length >= 20) await curve?.append(points.splice(0))
     const share = shareSpent(budget, state)
     reporter?.progress?.({
@@ -140,11 +156,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       secondsLeft: pace.secondsLeft(share, clock()),
       best: state.best,
     })
-    // A step that never waits would keep the process from hearing of a signal.
-    await new Promise((resume) => setImmediate(resume))
+    await breath()
   }
   await save()
-  const reason = shareSpent(budget, state) < 1 ? 'interrupted' : 'finished'
+  const reason = ended() && !pending() ? 'finished' : 'interrupted'
   return { reason, state, checkpoint: checkpoints.newest! }
 }
 
