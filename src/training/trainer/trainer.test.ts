@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { PacelineError } from '../../errors.ts'
@@ -7,13 +6,14 @@ import type { TrainingStep } from '../step.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { Curve } from './curve.ts'
 import type { Progress } from './progress.ts'
+import { scratchFolder } from './scratch.ts'
 import { disk, type Storage } from './storage.ts'
 import { toyStep, toyStream } from './toy.ts'
 import { type TrainOptions, train } from './trainer.ts'
 
 let folder = ''
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'paceline-trainer-'))
+  folder = await scratchFolder()
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
@@ -100,7 +100,7 @@ test('an update of two micro-batches equals one of both together', async () => {
 })
 
 describe('a run that is interrupted and resumed', () => {
-  test.for([1, 7, 8, 10, 33, 59])('after update %i ends with the same bits and the same curve', async (update) => {
+  test.for([1, 8, 10, 33, 59])('after update %i ends with the same bits and the same curve', async (update) => {
     const whole = options('whole')
     await train(whole)
     const ended = await train(options('parts', endAfter(update)))
