@@ -3,6 +3,7 @@ import { PacelineError } from '../errors.ts'
 import { exportRun, languageModelTensors, openLanguageModel, runFolder, runTraining } from '../training/index.ts'
 import { interruption } from './interruption.ts'
 import { integer } from './options.ts'
+import { addShapeOptions, flagGiven, type ShapeFlags, shapeFlagNames, shapeOf } from './shape-options.ts'
 import { count, remark } from './terminal.ts'
 import {
   above,
@@ -17,18 +18,12 @@ import {
 } from './train-options.ts'
 import { trainingReport } from './training-report.ts'
 
-interface Flags extends TrainFlags {
+interface Flags extends TrainFlags, ShapeFlags {
   readonly data?: string
   readonly init?: string
   readonly teacher?: string
   readonly teacherShare: number
-  readonly width: number
-  readonly layers: number
-  readonly heads: number
-  readonly kvHeads: number
-  readonly intermediate: number
   readonly context?: number
-  readonly untied?: boolean
   readonly sequences: number
   readonly length: number
   readonly taskMix: number
@@ -50,13 +45,8 @@ export function addTrainLm(train: Command): void {
     .option('--init <folder>', 'begin with the weights and the shape of this model')
     .option('--teacher <folder>', 'also learn the distributions of this model, of the same tokenizer (distillation)')
     .option('--teacher-share <x>', 'share of the divergence from the teacher in the loss', share, 0.5)
-    .option('--width <n>', 'hidden size', integer(2), 256)
-    .option('--layers <n>', 'decoder layers', integer(1), 14)
-    .option('--heads <n>', 'attention heads', integer(1), 4)
-    .option('--kv-heads <n>', 'key and value heads, a divisor of --heads', integer(1), 2)
-    .option('--intermediate <n>', 'inner size of the MLP', integer(1), 704)
+  addShapeOptions(command)
     .option('--context <n>', 'positions the model is made for (default: --length)', integer(1))
-    .option('--untied', 'the head has a matrix of its own, not the embedding table')
     .option('--sequences <n>', 'sequences per batch', integer(1), 16)
     .option('--length <n>', 'tokens per sequence', integer(2), 256)
     .option('--task-mix <x>', 'exponent of the share of each task: 1 as the data are, 0 all alike', share, 1)
@@ -83,21 +73,16 @@ The first Ctrl-C ends the run after the update in progress, with a checkpoint; t
     })
 }
 
-const shapeFlags = ['width', 'layers', 'heads', 'kvHeads', 'intermediate', 'context', 'untied'] as const
+const initFlags = [...shapeFlagNames, 'context']
 
 /**
  * Throws code `argument` where a shape is given beside a model to begin with. A file of options may hold the shape of
  * another run, which --init on the command line goes before.
  */
 function requireNoShape(command: Command): void {
-  const sources = ['cli', command.getOptionValueSource('init')]
-  const given = command.options.find(
-    (option) =>
-      (shapeFlags as readonly string[]).includes(option.attributeName()) &&
-      sources.includes(command.getOptionValueSource(option.attributeName())),
-  )
+  const given = flagGiven(command, initFlags, ['cli', command.getOptionValueSource('init')])
   if (given !== undefined)
-    throw new PacelineError('argument', `the model of --init has its own shape: leave out ${given.long}, or --init`)
+    throw new PacelineError('argument', `the model of --init has its own shape: leave out ${given}, or --init`)
 }
 
 async function run(flags: Flags & { readonly out: string }): Promise<void> {
@@ -109,15 +94,7 @@ async function run(flags: Flags & { readonly out: string }): Promise<void> {
     data,
     ...(init !== undefined && { init }),
     ...(flags.teacher !== undefined && { teacher: { folder: flags.teacher, share: flags.teacherShare } }),
-    shape: {
-      hiddenSize: flags.width,
-      layerCount: flags.layers,
-      headCount: flags.heads,
-      kvHeadCount: flags.kvHeads,
-      intermediateSize: flags.intermediate,
-      contextLength: flags.context ?? length,
-      tiedEmbeddings: !flags.untied,
-    },
+    shape: shapeOf(flags, flags.context ?? length),
     sequences,
     length,
     taskMix: flags.taskMix,
@@ -137,7 +114,7 @@ async function run(flags: Flags & { readonly out: string }): Promise<void> {
       checkpointEvery: flags.checkpointEvery,
       resume,
       command: commandLine(),
-      options: recordedOptions(flags, init === undefined ? [] : shapeFlags),
+      options: recordedOptions(flags, init === undefined ? [] : initFlags),
       signal: interrupted.signal,
       reporter: report,
     })

@@ -3,6 +3,7 @@ export {
   type LanguageModelOptions,
   languageModelTensors,
   type NewShape,
+  newModelSpec,
   openLanguageModel,
 } from './language-model.ts'
 export { type RunFolder, type RunRecord, readRecord, runFolder } from './record.ts'
