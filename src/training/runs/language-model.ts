@@ -34,9 +34,9 @@ export type NewShape = Pick<
 export interface LanguageModelOptions {
   /** A packed dataset. */
   readonly data: string
-  /** A model folder to begin with, its shape and its weights; without it a new model of `shape`. */
+  /** A model folder to begin with, its shape and its weights, or the shape of a new model: one of the two. */
   readonly init?: string
-  readonly shape: NewShape
+  readonly shape?: NewShape
   /** A model whose distributions are learned too, and their share of the loss: see `distillationObjective`. */
   readonly teacher?: { readonly folder: string; readonly share: number }
   readonly sequences: number
@@ -57,13 +57,15 @@ export interface LanguageModelOptions {
  */
 export async function openLanguageModel(options: LanguageModelOptions): Promise<TrainingTask> {
   const { data, init, teacher, sequences, length, taskMix, seed, optimiser } = options
+  if ((init === undefined) === (options.shape === undefined))
+    throw new PacelineError('argument', 'give a model to begin with or the shape of a new one: one of the two.')
   const tokenizer = await openTokenizer(init ?? data)
   const dataset = await PackedDataset.open(data, { fingerprint: tokenizer.fingerprint })
   if (teacher !== undefined) await requireTokenizer(teacher.folder, tokenizer)
   const initial = init === undefined ? null : await openCheckpoint(init)
   const taught = teacher === undefined ? null : await openCheckpoint(teacher.folder)
   try {
-    const spec = initial?.spec ?? newModelSpec(options.shape, vocabularyOf(tokenizer))
+    const spec = initial?.spec ?? newModelSpec(options.shape!, vocabularyOf(tokenizer))
     if (length > spec.contextLength)
       throw new PacelineError(
         'argument',
