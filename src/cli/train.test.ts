@@ -123,13 +123,19 @@ describe.sequential('paceline train lm', () => {
   })
 
   test('learns from a teacher', async () => {
-    const taught = ['--teacher', at('whole', 'model'), '--teacher-share', '0.9', '--updates', '10']
-    expect(await paceline(lm('student', ...taught, '--layers', '1'))).toMatchObject({ code: 0 })
+    const teacher = ['--teacher', at('whole', 'model'), '--teacher-share', '0.9', '--updates', '10']
+    const taught = await paceline(lm('student', ...teacher, '--layers', '1'))
+    expect(taught.code).toBe(0)
     const provenance = JSON.parse(await readFile(at('student', 'model', 'paceline.json'), 'utf8'))
     expect(provenance).toMatchObject({ method: 'lm', data: { teacher: { share: 0.9 } }, metrics: { update: 10 } })
     const curve = (await readFile(at('student', 'curve.csv'), 'utf8')).trim().split('\n').slice(1)
     const losses = curve.map((line) => Number(line.split(',')[4]))
     expect(losses[9]).toBeLessThan(losses[0])
+    // The loss is one tenth cross entropy, nine tenths divergence; each is told alone.
+    const [loss, , , crossEntropy, divergence] = curve[9].split(',').slice(4).map(Number)
+    expect(loss).toBeCloseTo(0.1 * crossEntropy + 0.9 * divergence, 3)
+    expect(taught.stderr).toMatch(/validation \d\.\d+ \(crossEntropy \d\.\d+, divergence \d\.\d+\)/)
+    expect(provenance.metrics.validation).toMatchObject({ divergence: expect.any(Number) })
   })
 
   test.concurrent.for<[what: string, args: () => string[], code: number, names: string[]]>([
