@@ -6,6 +6,6 @@ ARM_LACKS = $(strip $(if $(shell command -v $(firstword $(ARM_CXX))),,$(firstwor
 # $(call arm,commands): the commands, or what they lack. Programs are linked statically: the emulator then needs no
 # system libraries of the other architecture.
 define arm
-@if [ -n "$(ARM_LACKS)" ]; then echo "skipped: not installed: $(ARM_LACKS)"; else set -e; $(1); fi
+@+if [ -n "$(ARM_LACKS)" ]; then echo "skipped: not installed: $(ARM_LACKS)"; else set -e; $(1); fi
 endef
 arm_make = $(MAKE) --no-print-directory CXX="$(ARM_CXX)" LINK=-static BUILD=$(BUILD)/arm

@@ -19,7 +19,9 @@ test.skipIf(lacking.length > 0)(
     lacking.length > 0 ? ` (not installed: ${lacking.join(', ')})` : ''
   }`,
   async () => {
-    const output = await lines('arm-test', '-j2', 'ARM_CPUS=cortex-a53:portable max:neon')
+    // Optimised little, which halves the time; `make -C native arm-test` is as shipped, and on one more processor.
+    const quick = ['FAST=-O1', 'BUILD=build/kernels-quick', 'ARM_CPUS=cortex-a53:portable max:neon']
+    const output = await lines('arm-test', '-j2', ...quick)
     const at = (line: string) => output.indexOf(line)
     expect(output[at('cortex-a53') + 1]).toBe('table portable')
     expect(output[at('max') + 1]).toBe('table neon')

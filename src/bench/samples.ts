@@ -2,9 +2,8 @@ import type { SamplingOptions } from '../decoding/index.ts'
 import { none } from '../drafters/index.ts'
 import { generate, type LoadedModel, type Prompt } from '../engine/index.ts'
 import { PacelineError } from '../errors.ts'
-import type { PackedDataset, SplitName } from '../training/index.ts'
+import type { PackedDataset, Question, SplitName } from '../training/index.ts'
 import { documentsByTask } from './evaluate.ts'
-import type { Question } from './suite.ts'
 
 /** What a model is to answer. */
 export interface SamplePrompt {

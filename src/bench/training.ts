@@ -1,4 +1,5 @@
 import type { ModelSpec } from '../checkpoint/index.ts'
+import { PacelineError } from '../errors.ts'
 import { measureGemm } from '../runtime/index.ts'
 import { memorySource, type Tensor, tensor } from '../tensor/index.ts'
 import { createTrainingStep, freshTensors, languageModelObjective } from '../training/index.ts'
@@ -10,13 +11,15 @@ export interface TrainingProfile {
   /** Medians, in milliseconds. */
   readonly accumulateMs: number
   readonly updateMs: number
+  readonly tokensPerSecond: number
   /** 6 * parameters * tokens / (accumulate + update), in 1e9 per second. */
   readonly gflops: number
   /** Of a product [4096, 256] x [256, 704], both operands inputs, measured after each step: the median. */
   readonly gemmGflops: number
   /** Best rate of a step / best rate of the product: what other work on the machine disturbs least. */
   readonly share: number
-  readonly residentBytes: number
+  /** Of this process, at most. */
+  readonly peakBytes: number
 }
 
 export interface TrainingProfileOptions {
@@ -25,16 +28,26 @@ export interface TrainingProfileOptions {
   readonly length: number
   readonly steps?: number
   readonly threads?: number
+  readonly onProgress?: (share: number) => void
 }
 
-/** Trains a fresh model on random tokens for a few steps, one product beside each, and reports medians. */
+/**
+ * Trains a fresh model on random tokens for a few steps, one product beside each, and reports medians.
+ * Throws code `argument` for sequences longer than the model's context, and for a number that is no count.
+ */
 export async function profileTraining({
   spec,
   sequences,
   length,
   steps = 5,
   threads,
+  onProgress,
 }: TrainingProfileOptions): Promise<TrainingProfile> {
+  for (const [name, value] of Object.entries({ sequences, length, steps }))
+    if (!(Number.isSafeInteger(value) && value >= 1))
+      throw new PacelineError('argument', `${name} is ${value}, expected an integer of at least 1.`)
+  if (length > spec.contextLength)
+    throw new PacelineError('argument', `length is ${length}, the model is made for ${spec.contextLength} positions.`)
   const rows = sequences * length
   const source = memorySource(freshTensors(spec, 1))
   const step = await createTrainingStep(languageModelObjective(spec), source, threads ? { threads } : {})
@@ -43,6 +56,7 @@ export async function profileTraining({
   const gemm = await measureGemm(4096, 256, 704, threads)
   try {
     for (let i = 0; i <= steps; i++) {
+      onProgress?.(i / (steps + 1))
       const started = performance.now()
       await step.accumulate(batch.inputs, batch.layout)
       const accumulated = performance.now()
@@ -63,10 +77,11 @@ export async function profileTraining({
       tokens: rows,
       accumulateMs,
       updateMs,
+      tokensPerSecond: (1000 * rows) / (accumulateMs + updateMs),
       gflops: rateOf(accumulateMs + updateMs),
       gemmGflops,
       share: best / Math.max(...times.gemm),
-      residentBytes: process.resourceUsage().maxRSS * 1024,
+      peakBytes: process.resourceUsage().maxRSS * 1024,
     }
   } finally {
     await step.dispose()

@@ -306,6 +306,24 @@ describe.concurrent('paceline profile', () => {
     expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([])
   })
 
+  test('with --training it times steps of a model of the shape given, and refuses flags of the other', async () => {
+    const model = ['--width', '32', '--layers', '1', '--heads', '2', '--vocabulary', '64']
+    const flags = [...model, '--sequences', '2', '--length', '16', '--rounds', '1', '--threads', '1']
+    const file = at('training.json')
+    const ended = await paceline(['profile', '--training', ...flags, '--json', file])
+    expect(ended).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/2 sequences of 16.+a second/s) })
+    const numbers = JSON.parse(await readFile(file, 'utf8'))
+    expect(numbers).toMatchObject({ sequences: 2, length: 16, tokens: 32 })
+    for (const field of ['parameters', 'accumulateMs', 'updateMs', 'tokensPerSecond', 'gflops', 'share', 'peakBytes'])
+      expect(numbers[field]).toBeGreaterThan(0)
+    const [ignored, two] = await Promise.all([
+      paceline(['profile', '--shape', 'llama-tiny', '--length', '16']),
+      paceline(['profile', '--training', '--shape', 'llama-tiny', '--width', '16']),
+    ])
+    expect(ignored).toMatchObject({ code: 2, stderr: expect.stringContaining('--length is for --training') })
+    expect(two).toMatchObject({ code: 2, stderr: expect.stringContaining('one of --model, --shape and --width') })
+  })
+
   test('measures a model at no more than its context, and prints nothing but JSON with --json -', async () => {
     const ended = await paceline(['profile', '--model', '@tiny', '--context', '9000', '--rounds', '1', '--json', '-'])
     expect(JSON.parse(ended.stdout)).toMatchObject({ shape: at('tiny'), dtype: 'f32', context: 512 })

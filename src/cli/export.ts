@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { type StoredDType, storedDTypes } from '../checkpoint/index.ts'
-import { exportRun, languageModelTensors, runFolder } from '../training/index.ts'
+import { exportLanguageModel } from '../training/index.ts'
 import { count, remark } from './terminal.ts'
 
 interface Flags {
@@ -24,12 +24,7 @@ export function addExport(program: Command): void {
         .default('best'),
     )
     .action(async ({ run, out, dtype, which }: Flags) => {
-      const { update, validationLoss } = await exportRun(runFolder(run), out, {
-        dtype,
-        which,
-        onDamaged: remark,
-        tensorsOf: languageModelTensors,
-      })
+      const { update, validationLoss } = await exportLanguageModel(run, out, { dtype, which, onDamaged: remark })
       const loss = validationLoss === null ? '' : `, validation loss ${validationLoss.toFixed(4)}`
       process.stdout.write(`${out}: the model after update ${count(update)}${loss}\n`)
     })

@@ -5,26 +5,23 @@ import { PacelineError } from '../errors.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../runtime/index.ts'
 import { requireWritableFolder, writeWhole } from './files.ts'
 import { dtypeList, integer, integers } from './options.ts'
+import { addTrainingOptions, checkTrainingFlags, measureTraining, type TrainingFlags } from './profile-training.ts'
 import { bytes, percent, progressLine, remark, short, table } from './terminal.ts'
 
-interface Flags {
-  readonly model?: string
-  readonly shape?: string
+interface Flags extends TrainingFlags {
   readonly dtype?: readonly Dtype[]
   readonly context: readonly number[]
   readonly executor?: ExecutorName
-  readonly threads?: number
-  readonly rounds?: number
-  readonly json?: string
+  readonly training?: boolean
 }
 
 export function addProfile(program: Command): void {
-  program
+  const command = program
     .command('profile')
-    .summary('time passes of 1 to 32 rows on this machine')
+    .summary('time passes of 1 to 32 rows, or training, on this machine')
     .description(
       'Measures v(T): what a pass of T rows costs on this machine, in passes of one row. A drafter pays where it ' +
-        'guesses more than the rows for its guesses cost.',
+        'guesses more than the rows for its guesses cost. With --training: what a step of training costs.',
     )
     .option('--model <folder>', 'the model to measure')
     .option('--shape <name>', `random weights instead: ${shapeNames.join(', ')}`)
@@ -39,14 +36,16 @@ export function addProfile(program: Command): void {
     .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
     .option('--rounds <n>', 'rounds of measurement; each times every number of rows once (default: 9)', integer(1))
     .option('--json <file>', 'also write the numbers to a file; "-" prints them instead of the table')
+  addTrainingOptions(command)
     .addHelpText(
       'after',
       `
 Examples:
   $ paceline profile --model ./model --dtype f32,int8,int4
-  $ paceline profile --shape llama-300m --dtype int8 --json profile.json`,
+  $ paceline profile --shape llama-300m --dtype int8 --json profile.json
+  $ paceline profile --training --width 256 --layers 14 --sequences 4 --length 512`,
     )
-    .action(measure)
+    .action((flags: Flags) => (checkTrainingFlags(command) ? measureTraining(flags) : measure(flags)))
 }
 
 async function measure({

@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { PacelineError } from '../errors.ts'
-import { exportRun, languageModelTensors, openLanguageModel, runFolder, runTraining } from '../training/index.ts'
+import { languageModelDefaults as defaults, trainLanguageModel } from '../training/index.ts'
 import { interruption } from './interruption.ts'
 import { integer } from './options.ts'
+import { addShapeOptions, flagGiven, type ShapeFlags, shapeFlagNames, shapeOf } from './shape-options.ts'
 import { count, remark } from './terminal.ts'
 import {
   above,
@@ -17,18 +18,12 @@ import {
 } from './train-options.ts'
 import { trainingReport } from './training-report.ts'
 
-interface Flags extends TrainFlags {
+interface Flags extends TrainFlags, ShapeFlags {
   readonly data?: string
   readonly init?: string
   readonly teacher?: string
   readonly teacherShare: number
-  readonly width: number
-  readonly layers: number
-  readonly heads: number
-  readonly kvHeads: number
-  readonly intermediate: number
   readonly context?: number
-  readonly untied?: boolean
   readonly sequences: number
   readonly length: number
   readonly taskMix: number
@@ -50,20 +45,20 @@ export function addTrainLm(train: Command): void {
     .option('--init <folder>', 'begin with the weights and the shape of this model')
     .option('--teacher <folder>', 'also learn the distributions of this model, of the same tokenizer (distillation)')
     .option('--teacher-share <x>', 'share of the divergence from the teacher in the loss', share, 0.5)
-    .option('--width <n>', 'hidden size', integer(2), 256)
-    .option('--layers <n>', 'decoder layers', integer(1), 14)
-    .option('--heads <n>', 'attention heads', integer(1), 4)
-    .option('--kv-heads <n>', 'key and value heads, a divisor of --heads', integer(1), 2)
-    .option('--intermediate <n>', 'inner size of the MLP', integer(1), 704)
+  addShapeOptions(command)
     .option('--context <n>', 'positions the model is made for (default: --length)', integer(1))
-    .option('--untied', 'the head has a matrix of its own, not the embedding table')
-    .option('--sequences <n>', 'sequences per batch', integer(1), 16)
-    .option('--length <n>', 'tokens per sequence', integer(2), 256)
-    .option('--task-mix <x>', 'exponent of the share of each task: 1 as the data are, 0 all alike', share, 1)
-    .option('--decay <x>', 'weight decay, of matrices', share, 0.1)
-    .option('--betas <b1,b2>', 'memory of the moments', betas, [0.9, 0.95])
-    .option('--clip <x>', 'largest global norm of the gradient', above(0), 1)
-    .option('--seed <n>', 'of initial weights and the order of the data', integer(0), 1)
+    .option('--sequences <n>', 'sequences per batch', integer(1), defaults.sequences)
+    .option('--length <n>', 'tokens per sequence', integer(2), defaults.length)
+    .option(
+      '--task-mix <x>',
+      'exponent of the share of each task: 1 as the data are, 0 all alike',
+      share,
+      defaults.taskMix,
+    )
+    .option('--decay <x>', 'weight decay, of matrices', share, defaults.decay)
+    .option('--betas <b1,b2>', 'memory of the moments', betas, defaults.betas)
+    .option('--clip <x>', 'largest global norm of the gradient', above(0), defaults.clip)
+    .option('--seed <n>', 'of initial weights and the order of the data', integer(0), defaults.seed)
     .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
   addTrainOptions(command)
     .addHelpText(
@@ -76,66 +71,55 @@ Examples:
 
 The first Ctrl-C ends the run after the update in progress, with a checkpoint; the second ends the process.`,
     )
-    .action(async () => run(await resolveTrainFlags<Flags>(command)))
+    .action(async () => {
+      const flags = await resolveTrainFlags<Flags>(command)
+      if (flags.init !== undefined) requireNoShape(command)
+      await run(flags)
+    })
+}
+
+const initFlags = [...shapeFlagNames, 'context']
+
+/**
+ * Throws code `argument` where a shape is given beside a model to begin with. A file of options may hold the shape of
+ * another run, which --init on the command line goes before.
+ */
+function requireNoShape(command: Command): void {
+  const given = flagGiven(command, initFlags, ['cli', command.getOptionValueSource('init')])
+  if (given !== undefined)
+    throw new PacelineError('argument', `the model of --init has its own shape: leave out ${given}, or --init`)
 }
 
 async function run(flags: Flags & { readonly out: string }): Promise<void> {
-  const { data, init, out, sequences, length, seed, decay, betas, clip, resume = false } = flags
+  const { data, init, out, length, resume = false } = flags
   if (data === undefined) throw new PacelineError('argument', 'give --data FOLDER: a dataset packed by "paceline data"')
-  const folder = runFolder(out, flags.keep)
-  const budget = budgetOf(flags)
-  const task = await openLanguageModel({
-    data,
-    ...(init !== undefined && { init }),
-    ...(flags.teacher !== undefined && { teacher: { folder: flags.teacher, share: flags.teacherShare } }),
-    shape: {
-      hiddenSize: flags.width,
-      layerCount: flags.layers,
-      headCount: flags.heads,
-      kvHeadCount: flags.kvHeads,
-      intermediateSize: flags.intermediate,
-      contextLength: flags.context ?? length,
-      tiedEmbeddings: !flags.untied,
-    },
-    sequences,
-    length,
-    taskMix: flags.taskMix,
-    seed,
-    ...(flags.threads !== undefined && { threads: flags.threads }),
-    optimiser: { decay, betas, clip },
-  })
+  const { sequences, taskMix, seed, decay, betas, clip, accumulate, evalEvery, checkpointEvery, keep } = flags
   const report = trainingReport()
   using interrupted = interruption()
   try {
-    const { reason, state, checkpoint } = await runTraining(folder, {
-      task,
+    const { model, update, state, checkpoint } = await trainLanguageModel({
+      ...{ data, out, sequences, length, taskMix, seed, decay, betas, clip, accumulate, checkpointEvery, keep, resume },
+      from: init ?? shapeOf(flags, flags.context ?? length),
+      ...(flags.teacher !== undefined && { teacher: { folder: flags.teacher, share: flags.teacherShare } }),
+      ...(flags.threads !== undefined && { threads: flags.threads }),
       schedule: scheduleOf(flags),
-      budget,
-      accumulate: flags.accumulate,
-      evaluateEvery: flags.evalEvery,
-      checkpointEvery: flags.checkpointEvery,
-      resume,
+      budget: budgetOf(flags),
+      evaluateEvery: evalEvery,
       command: commandLine(),
-      options: recordedOptions(flags),
+      options: recordedOptions(flags, init === undefined ? [] : initFlags),
       signal: interrupted.signal,
       reporter: report,
     })
     report.clear()
-    if (reason === 'interrupted') {
+    if (model === null) {
       remark(`stopped after update ${count(state.updates)}; checkpoint: ${checkpoint}`)
       remark(`go on with: paceline train lm --resume --out ${out}`)
       return
     }
-    const { update } = await exportRun(folder, folder.model, {
-      dtype: 'f16',
-      which: 'best',
-      tensorsOf: languageModelTensors,
-    })
     const best = state.best === null ? '' : `, validation loss ${state.best.loss.toFixed(4)}`
-    process.stdout.write(`${folder.model}: the model after update ${count(update)}${best}\n`)
+    process.stdout.write(`${model}: the model after update ${count(update!)}${best}\n`)
   } finally {
     report.clear()
-    await task.dispose()
   }
 }
 

@@ -1,6 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { PacelineError } from '../errors.ts'
-import { type Budget, type ScheduleName, type ScheduleOptions, scheduleNames } from '../training/index.ts'
+import {
+  type Budget,
+  languageModelDefaults as defaults,
+  type ScheduleName,
+  type ScheduleOptions,
+  scheduleDefaults,
+  scheduleNames,
+} from '../training/index.ts'
 import { applyConfigFile } from './config-file.ts'
 import { integer, number } from './options.ts'
 
@@ -28,18 +35,20 @@ export function addTrainOptions(command: Command): Command {
     .option('--out <folder>', 'the folder of the run: checkpoints, curve, and the model at the end')
     .option('--config <file>', 'options from a JSON file, such as the run.json of an earlier run; flags go before it')
     .option('--resume', 'go on with the run in --out, with its options')
-    .option('--accumulate <n>', 'batches per update', integer(1), 1)
-    .option('--learning-rate <x>', 'the highest learning rate', above(0), 1e-3)
-    .option('--warmup <n>', 'updates until the learning rate is at its highest', integer(0), 100)
-    .addOption(new Option('--schedule <name>', 'how it falls').choices(scheduleNames).default('cosine'))
+    .option('--accumulate <n>', 'batches per update', integer(1), defaults.accumulate)
+    .option('--learning-rate <x>', 'the highest learning rate', above(0), scheduleDefaults.learningRate)
+    .option('--warmup <n>', 'updates until the learning rate is at its highest', integer(0), scheduleDefaults.warmup)
+    .addOption(
+      new Option('--schedule <name>', 'how it falls').choices(scheduleNames).default(scheduleDefaults.schedule),
+    )
     .option('--final-share <x>', 'the last rate as a share of the highest (default: 0.1 for cosine, else 0)', share)
     .option('--cooldown <x>', 'share of the run in which warmup-stable-decay falls', share, 0.2)
     .option('--updates <n>', 'end after this many updates', integer(1))
     .option('--tokens <n>', 'end after this many tokens', above(0))
     .option('--minutes <n>', 'end after this time', above(0))
-    .option('--eval-every <n>', 'updates between evaluations', integer(1), 500)
-    .option('--checkpoint-every <n>', 'updates between checkpoints', integer(1), 200)
-    .option('--keep <n>', 'newest checkpoints to keep, besides the best', integer(1), 2)
+    .option('--eval-every <n>', 'updates between evaluations', integer(1), defaults.evaluateEvery)
+    .option('--checkpoint-every <n>', 'updates between checkpoints', integer(1), defaults.checkpointEvery)
+    .option('--keep <n>', 'newest checkpoints to keep, besides the best', integer(1), defaults.keep)
 }
 
 /** Where a run is, and not what it is: not taken from the file of another one. */
@@ -57,9 +66,9 @@ export async function resolveTrainFlags<F extends TrainFlags>(command: Command):
   return command.opts<F & { readonly out: string }>()
 }
 
-/** The options that make a run what it is, for its record. */
-export function recordedOptions(flags: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(flags).filter(([name]) => !local.includes(name)))
+/** The options that make a run what it is, for its record; not those `without` a meaning for it. */
+export function recordedOptions(flags: object, without: readonly string[] = []): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(flags).filter(([name]) => ![...local, ...without].includes(name)))
 }
 
 export function scheduleOf({ schedule, learningRate, warmup, finalShare, cooldown }: TrainFlags): ScheduleOptions {

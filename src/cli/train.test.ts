@@ -3,11 +3,14 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
 import { loadModel } from 'paceline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openCheckpoint } from '../checkpoint/index.ts'
 import { openSafetensors } from '../tensor/index.ts'
 import { packDataset } from '../training/index.ts'
+import { addExport } from './export.ts'
+import { addTrain } from './train.ts'
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 let folder = ''
@@ -22,7 +25,10 @@ beforeAll(async () => {
     return { prompt: `Say ${word} ${i}`, response: `${word} ${word} ${word}` }
   })
   await writeFile(at('data.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
-  await packDataset({ files: [at('data.jsonl')], folder: at('packed'), vocabulary: 300, validation: 0.05 })
+  const files = [at('data.jsonl')]
+  await packDataset({ files, folder: at('packed'), vocabulary: 300, validation: 0.05 })
+  await packDataset({ files, folder: at('other'), vocabulary: 290 })
+  await packDataset({ files, folder: at('empty'), tokenizer: at('packed'), validation: 1 })
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -52,6 +58,8 @@ const lm = (out: string, ...more: string[]) => [
   ...['train', 'lm', '--data', at('packed'), '--out', at(out), ...tiny, ...batch],
   ...more,
 ]
+
+const lmOf = (data: string) => ['train', 'lm', '--data', data, '--out', at('x'), '--updates', '1']
 
 async function weightsOf(model: string): Promise<Record<string, number[]>> {
   const file = await openSafetensors(at(model, 'model.safetensors'))
@@ -104,7 +112,9 @@ describe.sequential('paceline train lm', () => {
 
   test('goes on from a model, and is exported in another dtype', async () => {
     const init = ['--init', at('whole', 'model'), '--updates', '2', '--learning-rate', '0.0001']
-    expect(await paceline(lm('tuned', ...init))).toMatchObject({ code: 0 })
+    expect(
+      await paceline(['train', 'lm', '--data', at('packed'), '--out', at('tuned'), ...batch, ...init]),
+    ).toMatchObject({ code: 0 })
     const curve = (await readFile(at('tuned', 'curve.csv'), 'utf8')).trim().split('\n')
     expect(Number(curve[1].split(',')[4])).toBeLessThan(0.5)
     const exported = await paceline(['export', '--run', at('tuned'), '--out', at('bf16'), '--dtype', 'bf16'])
@@ -113,35 +123,94 @@ describe.sequential('paceline train lm', () => {
   })
 
   test('learns from a teacher', async () => {
-    const taught = ['--teacher', at('whole', 'model'), '--teacher-share', '0.9', '--updates', '10']
-    expect(await paceline(lm('student', ...taught, '--layers', '1'))).toMatchObject({ code: 0 })
+    const teacher = ['--teacher', at('whole', 'model'), '--teacher-share', '0.9', '--updates', '10']
+    const taught = await paceline(lm('student', ...teacher, '--layers', '1'))
+    expect(taught.code).toBe(0)
     const provenance = JSON.parse(await readFile(at('student', 'model', 'paceline.json'), 'utf8'))
     expect(provenance).toMatchObject({ method: 'lm', data: { teacher: { share: 0.9 } }, metrics: { update: 10 } })
     const curve = (await readFile(at('student', 'curve.csv'), 'utf8')).trim().split('\n').slice(1)
     const losses = curve.map((line) => Number(line.split(',')[4]))
     expect(losses[9]).toBeLessThan(losses[0])
+    // The loss is one tenth cross entropy, nine tenths divergence; each is told alone.
+    const [loss, , , crossEntropy, divergence] = curve[9].split(',').slice(4).map(Number)
+    expect(loss).toBeCloseTo(0.1 * crossEntropy + 0.9 * divergence, 3)
+    expect(taught.stderr).toMatch(/validation \d\.\d+ \(crossEntropy \d\.\d+, divergence \d\.\d+\)/)
+    expect(provenance.metrics.validation).toMatchObject({ divergence: expect.any(Number) })
   })
 
   test.concurrent.for<[what: string, args: () => string[], code: number, names: string[]]>([
-    ['no dataset', () => ['train', 'lm', '--out', at('x'), '--updates', '1'], 2, ['--data']],
     ['no folder', () => ['train', 'lm', '--data', at('packed'), '--updates', '1'], 2, ['--out']],
-    ['no end', () => lm('x'), 2, ['--updates', '--minutes']],
-    ['a missing dataset', () => ['train', 'lm', '--data', at('no'), '--out', at('x'), '--updates', '1'], 1, ['no']],
-    ['a run that is there', () => lm('whole', '--updates', '80'), 2, ['checkpoints already', '--resume']],
     ['no run to resume', () => ['train', 'lm', '--resume', '--out', at('no')], 1, ['run.json']],
-    [
-      'another shape',
-      () => ['train', 'lm', '--resume', '--out', at('whole'), '--width', '64'],
-      1,
-      ['model.hidden_size is 48'],
-    ],
-    ['heads that do not divide', () => lm('x', '--updates', '1', '--heads', '5'), 2, ['width is 48', '5 heads']],
-    ['an unknown schedule', () => lm('x', '--updates', '1', '--schedule', 'no'), 2, ['--schedule', 'cosine']],
-    ['no run to export', () => ['export', '--run', at('no'), '--out', at('y')], 1, ['run.json']],
   ])('%s is said in one line', async ([, args, code, names], { expect }) => {
     const ended = await paceline(args())
     expect(ended).toMatchObject({ code, stdout: '' })
     expect(ended.stderr).toMatch(/^paceline: .+\n$/)
     for (const name of names) expect(ended.stderr).toContain(name)
   })
+
+  test.for<[what: string, args: () => string[], message: string | RegExp]>([
+    ['no dataset', () => ['train', 'lm', '--out', at('x'), '--updates', '1'], '--data'],
+    ['no end', () => lm('x'), /--updates.+--minutes/],
+    ['a missing dataset', () => ['train', 'lm', '--data', at('no'), '--out', at('x'), '--updates', '1'], at('no')],
+    ['a run that is there', () => lm('whole', '--updates', '80'), /checkpoints already.+--resume/],
+    ['another shape', () => ['train', 'lm', '--resume', '--out', at('whole'), '--width', '64'], 'hidden_size is 48'],
+    [
+      'another rate',
+      () => ['train', 'lm', '--resume', '--out', at('whole'), '--learning-rate', '1'],
+      'learningRate is',
+    ],
+    ['no layers', () => lm('x', '--layers', '0'), /--layers.+'0'.+at least 1/],
+    ['half a layer', () => lm('x', '--layers', '1.5'), /--layers.+'1.5'.+integer/],
+    ['heads that do not divide the width', () => lm('x', '--updates', '1', '--heads', '5'), /width is 48.+5 heads/],
+    [
+      'key heads that do not divide the heads',
+      () => lm('x', '--updates', '1', '--heads', '4', '--kv-heads', '3'),
+      /(num_key_value_heads|kvHeadCount|key).+3/,
+    ],
+    [
+      'heads of odd width',
+      () => lm('x', '--updates', '1', '--heads', '16', '--kv-heads', '16'),
+      /(head_?[dD]im|head).+3/,
+    ],
+    ['sequences of one token', () => lm('x', '--length', '1'), /--length.+'1'.+at least 2/],
+    ['no sequences', () => lm('x', '--sequences', '0'), /--sequences.+'0'.+at least 1/],
+    ['a learning rate of 0', () => lm('x', '--learning-rate', '0'), /--learning-rate.+'0'.+above 0/],
+    ['a negative learning rate', () => lm('x', '--learning-rate', '-1'), /--learning-rate.+'-1'.+above 0/],
+    ['a learning rate that is no number', () => lm('x', '--learning-rate', 'NaN'), /--learning-rate.+'NaN'.+number/],
+    ['a clip of 0', () => lm('x', '--clip', '0'), /--clip.+'0'.+above 0/],
+    ['no updates', () => lm('x', '--updates', '0'), /--updates.+'0'.+at least 1/],
+    ['an unknown schedule', () => lm('x', '--updates', '1', '--schedule', 'no'), /--schedule.+cosine/],
+    [
+      'a shape beside a model',
+      () => lm('x', '--updates', '1', '--init', at('whole', 'model')),
+      '--init has its own shape',
+    ],
+    [
+      'a model with another tokenizer',
+      () => [...lmOf(at('other')), '--init', at('whole', 'model')],
+      /packed with the tokenizer sha256.+--tokenizer/,
+    ],
+    [
+      'sequences longer than the model',
+      () => [...lmOf(at('packed')), '--init', at('whole', 'model'), '--length', '65'],
+      '65 tokens long, the model is made for 64',
+    ],
+    ['no model to begin with', () => [...lmOf(at('packed')), '--init', at('no')], at('no')],
+    ['data without text to train on', () => lmOf(at('empty')), 'text to train on for 0 sequences'],
+    ['a batch larger than the data', () => [...lmOf(at('packed')), '--sequences', '500'], 'a batch has 500'],
+    ['a folder that cannot be', () => lm(join('data.jsonl', 'x'), '--updates', '1'), /data.jsonl.+cannot be/],
+    ['no run to export', () => ['export', '--run', at('no'), '--out', at('y')], 'run.json'],
+  ])('%s is refused, and nothing is written', async ([, args, message]) => {
+    const before = await readdir(folder, { recursive: true })
+    await expect(parsed(args())).rejects.toThrow(message)
+    expect(await readdir(folder, { recursive: true })).toEqual(before)
+  })
 })
+
+/** What the command does, without a process of its own. */
+function parsed(args: readonly string[]): Promise<unknown> {
+  const program = new Command().exitOverride().configureOutput({ writeErr: () => {} })
+  addTrain(program)
+  addExport(program)
+  return program.parseAsync(args, { from: 'user' })
+}

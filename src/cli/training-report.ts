@@ -19,7 +19,7 @@ export function trainingReport(): Reporter & { clear(): void } {
       const { validationLoss, best, update } = progress
       if (validationLoss !== null)
         keep(
-          `${describe(progress)}, validation ${validationLoss.toFixed(4)}${best?.update === update ? ', the best' : ''}`,
+          `${describe(progress)}, validation ${validationLoss.toFixed(4)}${parts(progress.validationMetrics)}${best?.update === update ? ', the best' : ''}`,
         )
       else if (!process.stderr.isTTY && performance.now() - printed > 1000 * quietSeconds) keep(describe(progress))
     },
@@ -32,7 +32,13 @@ export function trainingReport(): Reporter & { clear(): void } {
 function describe({ share, update, smoothedLoss, learningRate, gradientNorm, ...progress }: Progress): string {
   const left = progress.secondsLeft === null || share >= 1 ? '' : `, ${duration(progress.secondsLeft)} left`
   return (
-    `${percent(share)}  update ${count(update)}, loss ${smoothedLoss.toFixed(4)}, rate ${learningRate.toExponential(2)}, ` +
+    `${percent(share)}  update ${count(update)}, loss ${smoothedLoss.toFixed(4)}${parts(progress.metrics)}, rate ${learningRate.toExponential(2)}, ` +
     `gradient ${short(gradientNorm)}, ${count(Math.round(progress.tokensPerSecond))} tokens/s${left}`
   )
+}
+
+/** What a loss is made of, in brackets. */
+function parts(metrics: Readonly<Record<string, number>> = {}): string {
+  const all = Object.entries(metrics).map(([name, mean]) => `${name} ${mean.toFixed(4)}`)
+  return all.length === 0 ? '' : ` (${all.join(', ')})`
 }

@@ -174,7 +174,7 @@ describe('loading', () => {
     await expect(loadModel(join(root, 'nowhere'))).rejects.toMatchObject({ code: 'file' })
     await expect(loadModel(folder, { dtype: 'int2' as never })).rejects.toMatchObject({
       code: 'argument',
-      message: 'dtype is "int2", expected one of f32, int8, int4',
+      message: 'dtype is "int2", expected one of f32, int8, int4, int4-pure',
     })
     await expect(loadModel(folder, { executor: 'abacus' as never })).rejects.toMatchObject({ code: 'argument' })
     await expect(loadModel(folder, { threads: 0 })).rejects.toMatchObject({ code: 'argument' })

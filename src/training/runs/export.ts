@@ -46,7 +46,13 @@ export async function exportRun(run: RunFolder, out: string, options: ExportOpti
       method: record.method,
       command: record.command,
       data: record.data,
-      metrics: { update, tokens, seconds, validationLoss },
+      metrics: {
+        update,
+        tokens,
+        seconds,
+        validationLoss,
+        ...(validationLoss !== null && { validation: evaluated?.metrics }),
+      },
     },
   })
   return { update, validationLoss }

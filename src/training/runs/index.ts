@@ -3,9 +3,17 @@ export {
   type LanguageModelOptions,
   languageModelTensors,
   type NewShape,
+  newModelSpec,
   openLanguageModel,
 } from './language-model.ts'
 export { type RunFolder, type RunRecord, readRecord, runFolder } from './record.ts'
 export { drawCurve, type RunOptions, runTraining } from './run.ts'
 export type { TrainingTask } from './task.ts'
 export { type FromTokens, nextTokenInputs, tokenStream, validationInputs } from './token-stream.ts'
+export {
+  exportLanguageModel,
+  languageModelDefaults,
+  type TrainedLanguageModel,
+  type TrainLanguageModelOptions,
+  trainLanguageModel,
+} from './train-language-model.ts'

@@ -21,7 +21,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const options = (): LanguageModelOptions => ({
+const options = () => ({
   data: at('packed'),
   shape: {
     hiddenSize: 32,
@@ -36,12 +36,13 @@ const options = (): LanguageModelOptions => ({
   length: 32,
   taskMix: 1,
   seed: 1,
-  optimiser: { decay: 0.1, betas: [0.9, 0.95], clip: 1 },
+  optimiser: { decay: 0.1, betas: [0.9, 0.95] as const, clip: 1 },
 })
 const opened: TrainingTask[] = []
 afterAll(() => Promise.all(opened.map((task) => task.dispose())))
 async function open(more: Partial<LanguageModelOptions> = {}): Promise<TrainingTask> {
-  opened.push(await openLanguageModel({ ...options(), ...more }))
+  const { shape, ...rest } = options()
+  opened.push(await openLanguageModel({ ...rest, ...(more.init === undefined && { shape }), ...more }))
   return opened[opened.length - 1]
 }
 

@@ -8,7 +8,7 @@ import {
 } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
 import { memorySource, type Tensor, type TensorSource } from '../../tensor/index.ts'
-import { openTokenizer, PackedDataset, type Tokenizer, temperatureRates } from '../data/index.ts'
+import { openTokenizer, PackedDataset, TokenBatches, type Tokenizer, temperatureRates } from '../data/index.ts'
 import { freshTensors } from '../initialise.ts'
 import { distillationObjective, teacherPrefix } from '../objectives/distillation.ts'
 import { languageModelObjective } from '../objectives/language-model.ts'
@@ -34,9 +34,9 @@ export type NewShape = Pick<
 export interface LanguageModelOptions {
   /** A packed dataset. */
   readonly data: string
-  /** A model folder to begin with, its shape and its weights; without it a new model of `shape`. */
+  /** A model folder to begin with, its shape and its weights, or the shape of a new model: one of the two. */
   readonly init?: string
-  readonly shape: NewShape
+  readonly shape?: NewShape
   /** A model whose distributions are learned too, and their share of the loss: see `distillationObjective`. */
   readonly teacher?: { readonly folder: string; readonly share: number }
   readonly sequences: number
@@ -57,18 +57,22 @@ export interface LanguageModelOptions {
  */
 export async function openLanguageModel(options: LanguageModelOptions): Promise<TrainingTask> {
   const { data, init, teacher, sequences, length, taskMix, seed, optimiser } = options
+  if ((init === undefined) === (options.shape === undefined))
+    throw new PacelineError('argument', 'give a model to begin with or the shape of a new one: one of the two.')
   const tokenizer = await openTokenizer(init ?? data)
   const dataset = await PackedDataset.open(data, { fingerprint: tokenizer.fingerprint })
   if (teacher !== undefined) await requireTokenizer(teacher.folder, tokenizer)
   const initial = init === undefined ? null : await openCheckpoint(init)
   const taught = teacher === undefined ? null : await openCheckpoint(teacher.folder)
   try {
-    const spec = initial?.spec ?? newSpec(options.shape, tokenizer)
+    const spec = initial?.spec ?? newModelSpec(options.shape!, vocabularyOf(tokenizer))
     if (length > spec.contextLength)
       throw new PacelineError(
         'argument',
         `sequences are ${length} tokens long, the model is made for ${spec.contextLength}: shorten them, or give a longer context.`,
       )
+    const stream = { sequences, length, seed, taskRates: temperatureRates(dataset, taskMix) }
+    requireEnough(new TokenBatches(dataset, stream).sequencesInEpoch, options)
     const source = initial?.source ?? memorySource(freshTensors(spec, seed))
     const step = await createStep(spec, source, taught, options)
     const model = toConfig(spec)
@@ -79,7 +83,7 @@ export async function openLanguageModel(options: LanguageModelOptions): Promise<
     return {
       method: 'lm',
       step,
-      data: tokenStream(dataset, { ...shape, seed, taskRates: temperatureRates(dataset, taskMix) }, inputsOf),
+      data: tokenStream(dataset, stream, inputsOf),
       ...(dataset.split('validation').documentCount > 0 && {
         validation: () => validationInputs(dataset, shape, inputsOf),
       }),
@@ -125,20 +129,31 @@ async function requireTokenizer(folder: string, { fingerprint }: Tokenizer): Pro
     )
 }
 
-/** Throws code `argument` for a shape that cannot be. */
-function newSpec(shape: NewShape, { vocabSize, endId, begin, codec }: Tokenizer): ModelSpec {
+/** Throws code `argument` where a batch would see the same text twice. */
+function requireEnough(available: number, { data, sequences, length }: LanguageModelOptions): void {
+  if (available >= sequences) return
+  throw new PacelineError(
+    'argument',
+    `${data}: there is text to train on for ${available} sequences of ${length} tokens, a batch has ${sequences}. ` +
+      'Take fewer or shorter sequences, or more text.',
+  )
+}
+
+/** A new model of a shape, and what its tokenizer says. Throws code `argument` for a shape that cannot be. */
+export function newModelSpec(
+  shape: NewShape,
+  vocabulary: Pick<ModelSpec, 'vocabSize' | 'bosTokenId' | 'eosTokenIds'>,
+): ModelSpec {
   const { hiddenSize, headCount, layerCount } = shape
   if (hiddenSize % headCount !== 0)
     throw new PacelineError('argument', `the width is ${hiddenSize}, expected a multiple of the ${headCount} heads.`)
+  const headDim = hiddenSize / headCount
+  return shapeSpec({ ...shape, headDim, windows: new Array<null>(layerCount).fill(null), ...vocabulary })
+}
+
+function vocabularyOf({ vocabSize, endId, begin, codec }: Tokenizer) {
   const bos = begin === undefined ? [] : codec.encode(begin, { addSpecialTokens: false })
-  return shapeSpec({
-    ...shape,
-    headDim: hiddenSize / headCount,
-    windows: new Array<null>(layerCount).fill(null),
-    vocabSize,
-    bosTokenId: bos.length === 1 ? bos[0] : null,
-    eosTokenIds: [endId],
-  })
+  return { vocabSize, bosTokenId: bos.length === 1 ? bos[0] : null, eosTokenIds: [endId] }
 }
 
 /**

@@ -10,6 +10,7 @@ import { Checkpoints, Curve, readIfThere, replaceText } from '../trainer/index.t
  *   checkpoints/  the newest and the best
  *   curve.csv, curve.svg
  *   model/        what came of it, once it has ended
+ *   training.lock while a process trains in it
  */
 
 /** Everything needed to make the run again, and to read its checkpoints. JSON. */

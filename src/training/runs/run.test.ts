@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Checkpoint, openCheckpoint, writeRandomCheckpoint } from '../../checkpoint/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
+import { scratchFolder } from '../trainer/scratch.ts'
 import { toyStep, toyStream } from '../trainer/toy.ts'
 import { exportRun } from './export.ts'
 import { readRecord, runFolder } from './record.ts'
@@ -14,7 +14,7 @@ let folder = ''
 let original: Checkpoint
 const weights = new Map<string, Tensor>()
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'paceline-run-'))
+  folder = await scratchFolder()
   await writeRandomCheckpoint(join(folder, 'original'), 'llama-tiny', 1)
   original = await openCheckpoint(join(folder, 'original'))
   for (const name of original.source.infos.keys()) weights.set(name, await original.source.read(name))

@@ -7,6 +7,7 @@ import {
   type TrainResult,
   train,
 } from '../trainer/index.ts'
+import { lockFolder } from './lock.ts'
 import { type RunFolder, type RunRecord, writeRecord } from './record.ts'
 import type { TrainingTask } from './task.ts'
 
@@ -25,11 +26,15 @@ export interface RunOptions {
   readonly reporter?: Reporter
 }
 
-/** Trains a task in the folder of a run, with its record, curve and chart. Throws as `train` does. */
+/**
+ * Trains a task in the folder of a run, with its record, curve and chart. Throws as `train` does, and code `file` where
+ * another process trains in that folder.
+ */
 export async function runTraining(run: RunFolder, runOptions: RunOptions): Promise<TrainResult> {
   const { task, command, options, reporter, ...rest } = runOptions
   const { method, step, data, validation, identity, model, about, tokenizer } = task
   const record: RunRecord = { format: 1, method, command, options, model, data: about }
+  await using _lock = await lockFolder(run.folder)
   const result = await train({
     ...rest,
     step,

@@ -3,6 +3,7 @@ import { PacelineError } from '../../errors.ts'
 import { openSafetensors, type Tensor } from '../../tensor/index.ts'
 import type { Spent } from './budget.ts'
 import type { WatchState } from './divergence.ts'
+import type { Means } from './evaluate.ts'
 import type { RunIdentity } from './identity.ts'
 import { readIfThere, type Storage, sha256 } from './storage.ts'
 
@@ -21,11 +22,16 @@ export interface TrainerState extends Spent {
   readonly data: unknown
   readonly watch: WatchState
   /** The lowest validation loss so far, and after which update. */
-  readonly best: { readonly update: number; readonly loss: number } | null
+  readonly best: Evaluated | null
   /** The update after which the learning rate began to fall, where a run can be extended from; `null` before. */
   readonly stable: number | null
   /** Of the newest evaluation. */
-  readonly evaluated: { readonly update: number; readonly loss: number } | null
+  readonly evaluated: Evaluated | null
+}
+
+/** Means over the validation data. */
+export interface Evaluated extends Means {
+  readonly update: number
 }
 
 export interface StoredCheckpoint {

@@ -1,17 +1,17 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Checkpoints } from './checkpoints.ts'
 import { Curve } from './curve.ts'
+import { scratchFolder } from './scratch.ts'
 
 const program = fileURLToPath(new URL('../../../dist/training/trainer/toy-run.js', import.meta.url))
-const updates = 100
+const updates = 60
 let folder = ''
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'paceline-crash-'))
+  folder = await scratchFolder()
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -43,10 +43,7 @@ test('a process killed at any moment, also while it writes a checkpoint, and res
     [1, 0],
     [2, 0],
     [3, 3],
-    [4, 0],
-    [3, 17],
-    [6, 7],
-    [5, 0],
+    [4, 17],
     [2, 31],
   ]
   let leftHalf = 0

@@ -36,6 +36,23 @@ test('a curve holds each update once, also where a crash cut a line and updates 
   ])
 })
 
+test('metrics are columns of their own, also in a curve that is gone on with', async () => {
+  const curve = new Curve(join(folder, 'metrics.csv'))
+  const taught = (update: number) => ({
+    ...point(update),
+    metrics: { crossEntropy: 3 / update, divergence: 1 / update },
+  })
+  await curve.open(0)
+  await curve.append([taught(1), taught(2)])
+  const again = new Curve(curve.file)
+  await again.open(1)
+  await again.append([taught(2)])
+  await again.append([taught(3)])
+  await again.evaluated(3, 0.5)
+  expect(await again.read()).toEqual([taught(1), taught(2), { ...taught(3), validationLoss: 0.5 }])
+  expect((await readFile(curve.file, 'utf8')).split('\n')[0]).toMatch(/,validationLoss,crossEntropy,divergence$/)
+})
+
 test('there is no point where there is no file', async () => {
   expect(await new Curve(join(folder, 'none.csv')).read()).toEqual([])
 })

@@ -1,25 +1,55 @@
 import { PacelineError } from '../../errors.ts'
-import type { TrainingStep } from '../step.ts'
+import type { StepResult, TrainingStep } from '../step.ts'
 import type { StepInputs } from './stream.ts'
 
 /**
- * The mean loss over all batches, each token by its weight.
+ * The mean loss, and further means of the step, over all batches, each token by its weight; `null` where the signal ended it before.
  * Throws code `argument` where no token has a weight.
  */
 export async function evaluate(
   step: TrainingStep,
   batches: Iterable<StepInputs>,
   onProgress?: (share: number) => void,
-): Promise<number> {
+  signal?: AbortSignal,
+): Promise<Means | null> {
   const all = [...batches]
-  let [loss, weight] = [0, 0]
+  const sums = new Sums()
   for (const [done, { inputs, layout }] of all.entries()) {
+    await breath()
+    if (signal?.aborted) return null
     onProgress?.(done / all.length)
-    const result = await step.evaluate(inputs, layout)
-    loss += result.loss
-    weight += result.weight
+    sums.add(await step.evaluate(inputs, layout))
   }
-  if (weight === 0)
+  if (sums.weight === 0)
     throw new PacelineError('argument', `the validation data: no token of its ${all.length} batches has a weight.`)
-  return loss / weight
+  return sums.means()
+}
+
+export interface Means {
+  readonly loss: number
+  /** Left out where the step has none. */
+  readonly metrics?: Readonly<Record<string, number>>
+}
+
+/** Adds up the results of micro-batches. */
+export class Sums {
+  weight = 0
+  #loss = 0
+  readonly #metrics = new Map<string, number>()
+
+  add({ loss, weight, metrics }: StepResult): void {
+    this.#loss += loss
+    this.weight += weight
+    for (const [name, sum] of Object.entries(metrics)) this.#metrics.set(name, (this.#metrics.get(name) ?? 0) + sum)
+  }
+
+  means(): Means {
+    const metrics = Object.fromEntries(Array.from(this.#metrics, ([name, sum]) => [name, sum / this.weight]))
+    return { loss: this.#loss / this.weight, ...(this.#metrics.size > 0 && { metrics }) }
+  }
+}
+
+/** A step that never waits would keep the process from hearing of a signal. */
+export function breath(): Promise<void> {
+  return new Promise((resume) => setImmediate(resume))
 }

@@ -6,7 +6,14 @@ export { Curve, type CurvePoint } from './curve.ts'
 export { type DivergenceOptions, defaultDivergence } from './divergence.ts'
 export { firstDifference, type RunIdentity } from './identity.ts'
 export type { Progress, Reporter } from './progress.ts'
-export { createSchedule, type Schedule, type ScheduleName, type ScheduleOptions, scheduleNames } from './schedule.ts'
+export {
+  createSchedule,
+  type Schedule,
+  type ScheduleName,
+  type ScheduleOptions,
+  scheduleDefaults,
+  scheduleNames,
+} from './schedule.ts'
 export { readIfThere, replaceText, type Storage, sha256 } from './storage.ts'
 export type { StepInputs, StepStream } from './stream.ts'
 export { type TrainOptions, type TrainResult, train } from './trainer.ts'

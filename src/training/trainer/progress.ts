@@ -2,6 +2,8 @@ import type { CurvePoint } from './curve.ts'
 
 /** What there is to tell after an update. */
 export interface Progress extends CurvePoint {
+  /** Of the evaluation after this update, where the step has metrics. */
+  readonly validationMetrics?: Readonly<Record<string, number>>
   /** Exponential mean of the loss. */
   readonly smoothedLoss: number
   /** Share of the budget that is spent, 0 to 1. */

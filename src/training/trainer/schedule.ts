@@ -17,6 +17,12 @@ export interface ScheduleOptions {
 
 const defaultDecayShare = 0.2
 
+export const scheduleDefaults = {
+  schedule: 'cosine',
+  learningRate: 1e-3,
+  warmup: 100,
+} as const satisfies ScheduleOptions
+
 /**
  * The learning rate of an update: `updates` were made before it, and `share` (0 to 1) of the run's budget is spent. The
  * budget may be one of updates, tokens or time; a schedule only knows how much of it is gone.

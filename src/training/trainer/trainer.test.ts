@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { PacelineError } from '../../errors.ts'
@@ -7,13 +6,14 @@ import type { TrainingStep } from '../step.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { Curve } from './curve.ts'
 import type { Progress } from './progress.ts'
+import { scratchFolder } from './scratch.ts'
 import { disk, type Storage } from './storage.ts'
 import { toyStep, toyStream } from './toy.ts'
 import { type TrainOptions, train } from './trainer.ts'
 
 let folder = ''
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'paceline-trainer-'))
+  folder = await scratchFolder()
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
@@ -100,7 +100,7 @@ test('an update of two micro-batches equals one of both together', async () => {
 })
 
 describe('a run that is interrupted and resumed', () => {
-  test.for([1, 7, 8, 10, 33, 59])('after update %i ends with the same bits and the same curve', async (update) => {
+  test.for([1, 8, 10, 33, 59])('after update %i ends with the same bits and the same curve', async (update) => {
     const whole = options('whole')
     await train(whole)
     const ended = await train(options('parts', endAfter(update)))
@@ -111,6 +111,33 @@ describe('a run that is interrupted and resumed', () => {
     expect(state).toMatchObject({ updates: 60, best: expect.anything() })
     const curve = async ({ curve }: TrainOptions) => (await curve!.read()).map(({ seconds: _, ...point }) => point)
     expect(await curve(rest)).toEqual(await curve(whole))
+  })
+
+  test.for([20, 60])('within the evaluation after update %i catches up on it, to the same end', async (update) => {
+    const validation = () => Array.from({ length: 4 }, (_, i) => toyStream({ batch: 0, random: 99 + i }).next())
+    const whole = options('whole', { validation })
+    const expected = await train(whole)
+    const controller = new AbortController()
+    let updates = 0
+    const reporter = {
+      progress: () => updates++,
+      evaluating: (share: number) => {
+        if (updates === update - 1 && share > 0) controller.abort()
+      },
+    }
+    const ended = await train(options('parts', { validation, reporter, signal: controller.signal }))
+    expect(ended).toMatchObject({ reason: 'interrupted', state: { updates: update } })
+    expect(ended.state.evaluated).toMatchObject({ update: update - 10 })
+    const rest = options('parts', { validation, resume: true })
+    const { reason, state } = await train(rest)
+    expect({ reason, state: { ...state, seconds: 0 } }).toEqual({
+      reason: 'finished',
+      state: { ...expected.state, seconds: 0 },
+    })
+    expect(bits(rest.step)).toEqual(bits(whole.step))
+    const curve = async ({ curve }: TrainOptions) => (await curve!.read()).map(({ seconds: _, ...point }) => point)
+    expect(await curve(rest)).toEqual(await curve(whole))
+    expect((await rest.checkpoints.load(() => {}))!.trainer).toEqual(state)
   })
 
   test('passes over a damaged newest checkpoint, naming the file, and still ends with the same bits', async () => {
@@ -184,6 +211,22 @@ describe('a run that is interrupted and resumed', () => {
     expect(bits(rest.step)).toEqual(bits(whole.step))
     expect(remarks).toEqual(update > 48 ? [expect.stringContaining('from update 48')] : [])
   })
+})
+
+test('a budget of minutes ends the run when they are over, and the rate falls with them', async () => {
+  let seconds = 0
+  const rates: number[] = []
+  const reporter = { progress: ({ learningRate }: Progress) => rates.push(learningRate) }
+  const schedule = { schedule: 'linear', learningRate: 1e-3, warmup: 0 } as const
+  // Asked twice an update at least, so that an update takes a second or more.
+  const clock = () => (seconds += 0.5)
+  const { reason, state } = await train(options('a', { budget: { minutes: 1 }, schedule, clock, reporter }))
+  expect(reason).toBe('finished')
+  expect(state.seconds).toBeGreaterThanOrEqual(60)
+  expect(state.updates).toBeLessThan(60)
+  expect(rates[0]).toBeGreaterThan(0.95e-3)
+  expect(rates[rates.length - 1]).toBeLessThan(0.1e-3)
+  expect(rates).toEqual(rates.toSorted((a, b) => b - a))
 })
 
 test('a folder with checkpoints is not trained into by mistake', async () => {

@@ -14,7 +14,7 @@ import {
   requireFinite,
   watchLoss,
 } from './divergence.ts'
-import { evaluate } from './evaluate.ts'
+import { breath, evaluate, type Means, Sums } from './evaluate.ts'
 import type { RunIdentity } from './identity.ts'
 import { Pace, type Reporter } from './progress.ts'
 import { createSchedule, decayStart, dependsOnBudget, type ScheduleOptions } from './schedule.ts'
@@ -41,7 +41,7 @@ export interface TrainOptions {
   readonly identity: RunIdentity
   /** Goes on from the newest whole checkpoint; from the beginning where there is none. */
   readonly resume?: boolean
-  /** Ends the run after the update in progress, with a checkpoint. */
+  /** Ends the run after the update or within the evaluation in progress, with a checkpoint. */
   readonly signal?: AbortSignal
   readonly reporter?: Reporter
   /** In seconds. */
@@ -91,29 +91,45 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       await reporter?.saved?.(checkpoints.newest!)
     }
   }
+  const ended = () => shareSpent(budget, state) >= 1
+  /** True where there is to be an evaluation after the present update, and has been none. */
+  const pending = () =>
+    validation !== undefined &&
+    state.updates > 0 &&
+    state.evaluated?.update !== state.updates &&
+    (state.updates % evaluateEvery === 0 || ended())
   /** True where the loss is the lowest so far. */
   const evaluateNow = async (): Promise<boolean> => {
-    if (validation === undefined || state.evaluated?.update === state.updates) return false
-    const loss = await evaluate(step, validation(), (share) => reporter?.evaluating?.(share))
-    requireFinite('the validation loss', loss, {
+    const means = await evaluate(step, validation!(), (share) => reporter?.evaluating?.(share), signal)
+    if (means === null) return false
+    requireFinite('the validation loss', means.loss, {
       update: state.updates,
       data: state.data,
       checkpoint: checkpoints.newest,
     })
-    const evaluated = { update: state.updates, loss }
-    const improved = state.best === null || loss < state.best.loss
+    const evaluated = { update: state.updates, ...means }
+    const improved = state.best === null || means.loss < state.best.loss
     state = { ...state, seconds: clock() - start, evaluated, best: improved ? evaluated : state.best }
     return improved
   }
+  if (pending()) {
+    // The run was ended within this evaluation.
+    await evaluateNow()
+    if (!pending()) {
+      await curve?.evaluated(state.updates, state.evaluated!.loss)
+      saved = -1
+      await save()
+    }
+  }
 
-  while (shareSpent(budget, state) < 1 && !signal?.aborted) {
+  while (!ended() && !signal?.aborted) {
     const began = clock()
     if (state.stable === null && fallsFrom !== null && shareSpent(budget, state) >= fallsFrom) {
       state = { ...state, stable: state.updates }
       await save()
     }
     const place: Place = { update: state.updates + 1, data: stream.state, checkpoint: checkpoints.newest }
-    const { loss, tokens } = await accumulateBatches(step, stream, accumulate, place)
+    const { tokens, loss, ...metrics } = await accumulateBatches(step, stream, accumulate, place)
     const learningRate = schedule(state.updates, shareSpent(budget, state))
     const { gradientNorm } = await located(place, step.update({ learningRate }))
     requireFinite('the gradient norm', gradientNorm, place)
@@ -123,28 +139,37 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const spent = { updates: place.update, tokens: state.tokens + tokens, seconds: clock() - start }
     state = { ...state, ...spent, data: stream.state, watch }
 
-    const ended = shareSpent(budget, state) >= 1
-    const improved = state.updates % evaluateEvery === 0 || ended ? await evaluateNow() : false
+    const last = ended()
+    const improved = pending() ? await evaluateNow() : false
     const { updates: update, seconds } = state
     const validationLoss = state.evaluated?.update === update ? state.evaluated.loss : null
-    const point = { update, tokens: state.tokens, seconds, learningRate, loss, gradientNorm, validationLoss }
+    const point = {
+      update,
+      tokens: state.tokens,
+      seconds,
+      learningRate,
+      loss,
+      gradientNorm,
+      validationLoss,
+      ...metrics,
+    }
     points.push(point)
-    if (improved || ended || update % checkpointEvery === 0) await save()
+    if (improved || last || update % checkpointEvery === 0) await save()
     else if (points.length >= 20) await curve?.append(points.splice(0))
     const share = shareSpent(budget, state)
     reporter?.progress?.({
       ...point,
+      ...(validationLoss !== null && state.evaluated?.metrics && { validationMetrics: state.evaluated.metrics }),
       share,
       smoothedLoss: watch.smoothed!,
       tokensPerSecond: pace.tokensPerSecond,
       secondsLeft: pace.secondsLeft(share, clock()),
       best: state.best,
     })
-    // A step that never waits would keep the process from hearing of a signal.
-    await new Promise((resume) => setImmediate(resume))
+    await breath()
   }
   await save()
-  const reason = shareSpent(budget, state) < 1 ? 'interrupted' : 'finished'
+  const reason = ended() && !pending() ? 'finished' : 'interrupted'
   return { reason, state, checkpoint: checkpoints.newest! }
 }
 
@@ -152,11 +177,17 @@ function beginning(data: unknown): TrainerState {
   return { updates: 0, tokens: 0, seconds: 0, data, watch: freshWatch, best: null, evaluated: null, stable: null }
 }
 
-/** The micro-batches of one update. Returns their mean loss. */
-async function accumulateBatches(step: TrainingStep, stream: StepStream, count: number, place: Place) {
-  let [loss, weight, tokens] = [0, 0, 0]
+/** The micro-batches of one update. */
+async function accumulateBatches(
+  step: TrainingStep,
+  stream: StepStream,
+  count: number,
+  place: Place,
+): Promise<Means & { tokens: number }> {
+  const sums = new Sums()
+  let tokens = 0
   // An update needs something to learn: by bad luck a small batch holds none.
-  for (let batch = 0; batch < count || weight === 0; batch++) {
+  for (let batch = 0; batch < count || sums.weight === 0; batch++) {
     if (batch === count + 1000)
       throw new PacelineError(
         'argument',
@@ -164,12 +195,11 @@ async function accumulateBatches(step: TrainingStep, stream: StepStream, count: 
       )
     const { inputs, layout, tokens: inBatch } = stream.next()
     const result = await located(place, step.accumulate(inputs, layout))
-    loss += result.loss
-    weight += result.weight
+    sums.add(result)
     tokens += inBatch
     requireFinite('the loss', result.loss, place)
   }
-  return { loss: loss / weight, tokens }
+  return { ...sums.means(), tokens }
 }
 
 function identityOf({ identity, schedule, budget, accumulate = 1 }: TrainOptions): RunIdentity {

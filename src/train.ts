@@ -1,0 +1,28 @@
+/*
+ * `paceline/train`: data, training and what comes of it. Apart from `paceline`, so that an application that only generates
+ * loads none of it.
+ */
+export type { StoredDType } from './checkpoint/index.ts'
+export {
+  type Amount,
+  type Baselines,
+  type Budget,
+  type DatasetInfo,
+  type Exported,
+  type ExportOptions,
+  exportRun,
+  languageModelTensors,
+  measureBaselines,
+  type NewShape,
+  PackedDataset,
+  type PackOptions,
+  type Progress,
+  packDataset,
+  type Reporter,
+  type ScheduleName,
+  type ScheduleOptions,
+  type TrainedLanguageModel,
+  type TrainerState,
+  type TrainLanguageModelOptions,
+  trainLanguageModel,
+} from './training/index.ts'
