@@ -36,7 +36,7 @@ export interface Profile {
   readonly streamShare: number
   /** Seconds to read, pack and load the weights. */
   readonly loadSeconds: number
-  /** Resident memory of this process after the passes. */
+  /** Resident memory of this process after reading a prompt, before anything is held for the measurement. */
   readonly residentBytes: number
 }
 
@@ -66,6 +66,7 @@ export async function profile(options: ProfileOptions): Promise<Profile[]> {
   const loadSeconds = (performance.now() - started) / 1000
   try {
     const prefill = await measurePrefill(model, spec)
+    const residentBytes = process.memoryUsage.rss()
     const profiles: Profile[] = []
     for (const [i, context] of contexts.entries()) {
       const passes = await measurePasses(model, context, rounds, (share) =>
@@ -81,7 +82,7 @@ export async function profile(options: ProfileOptions): Promise<Profile[]> {
         weightBytes: model.streamedBytes,
         gbPerS: model.streamedBytes / passes.t1Ms / 1e6,
         loadSeconds,
-        residentBytes: process.memoryUsage.rss(),
+        residentBytes,
       })
     }
     return profiles
