@@ -31,7 +31,7 @@ describe('shapes', () => {
 
   test('an unknown name is refused with those that are known', () => {
     const message =
-      'There is no shape "llama-2b", expected one of llama-8b, llama-1b, llama-300m, llama-60m, llama-tiny.'
+      'There is no shape "llama-2b", expected one of llama-8b, llama-1b, llama-300m, llama-60m, llama-19m, drafter-2m, llama-tiny.'
     expect(() => randomCheckpoint('llama-2b', 1)).toThrow(error('argument', message))
   })
 
