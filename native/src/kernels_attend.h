@@ -104,38 +104,32 @@ void inFours(int32_t begin, int32_t end, const Visit& visit) {
   if (end - begin == 1) visit(begin, Index<1>());
 }
 
-// visit(first, count, ahead) for the blocks of the shared keys or values; `ahead` is the block that follows a whole one.
+// visit(query, Q, rows, count, at, ahead) over all paths, their keys or their values: shared ones in blocks, a block for all
+// queries; then each row's own. `at` is where `rows` begin on the path; `ahead` the whole block that follows, if any.
 template <typename Visit>
-void inBlocks(const Attend& a, const float* const* rows, const Visit& visit) {
-  for (int32_t first = 0; first < a.shared; first += kKeyBlock) {
-    const int32_t left = a.shared - first;
-    visit(first, left < kKeyBlock ? left : kKeyBlock, left >= 2 * kKeyBlock ? rows + first + kKeyBlock : nullptr);
+void alongPaths(const Attend& a, const float* const* shared, const float* const* const* own, const Visit& visit) {
+  for (int32_t at = 0; at < a.shared; at += kKeyBlock) {
+    const int32_t left = a.shared - at, count = left < kKeyBlock ? left : kKeyBlock;
+    const float* const* ahead = left >= 2 * kKeyBlock ? shared + at + kKeyBlock : nullptr;
+    inFours(0, a.queries, [&](int32_t query, auto q) {
+      visit(query, q, shared + at, count, at, query == 0 ? ahead : nullptr);
+    });
   }
-}
-
-// visit(begin, end) for the queries that have the same keys of their own: those of one row.
-template <typename Visit>
-void inRows(const Attend& a, const Visit& visit) {
+  // Queries of one row have the same keys of their own.
   for (int32_t begin = 0, end; begin < a.queries; begin = end) {
     end = begin + 1;
-    while (end < a.queries && a.ownKeys[end] == a.ownKeys[begin] && a.own[end] == a.own[begin]) end++;
-    if (a.own[begin] > 0) visit(begin, end);
+    while (end < a.queries && own[end] == own[begin] && a.own[end] == a.own[begin]) end++;
+    if (a.own[begin] == 0) continue;
+    inFours(begin, end, [&](int32_t query, auto q) { visit(query, q, own[query], a.own[query], a.shared, nullptr); });
   }
 }
 
 void attend(const Attend& a) {
+  using Rows = const float* const*;
   const auto scoresOf = [&](int32_t query) { return a.scores + query * a.scoreStride; };
-  inBlocks(a, a.keys, [&](int32_t first, int32_t count, const float* const* ahead) {
-    inFours(0, a.queries, [&](int32_t query, auto q) {
-      scoreKeys<q>(a, query, a.keys + first, count, scoresOf(query) + first, query == 0 ? ahead : nullptr);
-    });
+  alongPaths(a, a.keys, a.ownKeys, [&](int32_t query, auto q, Rows keys, int32_t count, int32_t at, Rows ahead) {
+    scoreKeys<q>(a, query, keys, count, scoresOf(query) + at, ahead);
   });
-  inRows(a, [&](int32_t begin, int32_t end) {
-    inFours(begin, end, [&](int32_t query, auto q) {
-      scoreKeys<q>(a, query, a.ownKeys[query], a.own[query], scoresOf(query) + a.shared, nullptr);
-    });
-  });
-
   // The sum of a query's weights waits behind them.
   for (int32_t query = 0; query < a.queries; query++) {
     float* scores = scoresOf(query);
@@ -143,16 +137,8 @@ void attend(const Attend& a) {
     scores[count] = exponentials(scores, count, maximum(scores, count), scores);
     memset(a.out[query], 0, sizeof(float) * a.headDim);
   }
-
-  inBlocks(a, a.values, [&](int32_t first, int32_t count, const float* const* ahead) {
-    inFours(0, a.queries, [&](int32_t query, auto q) {
-      sumValues<q>(a, query, a.values + first, count, scoresOf(query) + first, query == 0 ? ahead : nullptr);
-    });
-  });
-  inRows(a, [&](int32_t begin, int32_t end) {
-    inFours(begin, end, [&](int32_t query, auto q) {
-      sumValues<q>(a, query, a.ownValues[query], a.own[query], scoresOf(query) + a.shared, nullptr);
-    });
+  alongPaths(a, a.values, a.ownValues, [&](int32_t query, auto q, Rows values, int32_t count, int32_t at, Rows ahead) {
+    sumValues<q>(a, query, values, count, scoresOf(query) + at, ahead);
   });
   for (int32_t query = 0; query < a.queries; query++) {
     const Lanes sum = broadcast(scoresOf(query)[a.shared + a.own[query]]);

@@ -3,6 +3,7 @@ import { PacelineError } from '../errors.ts'
 import { measureGemm } from '../runtime/index.ts'
 import { memorySource, type Tensor, tensor } from '../tensor/index.ts'
 import { createTrainingStep, freshTensors, languageModelObjective } from '../training/index.ts'
+import { median } from './passes.ts'
 
 /** What a training step of a language model costs on this machine, beside the matrix products it is made of. */
 export interface TrainingProfile {
@@ -109,5 +110,3 @@ function randomBatch(vocabSize: number, sequences: number, length: number) {
   )
   return { inputs, layout: { sequences, length, parents } }
 }
-
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]

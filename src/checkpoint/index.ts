@@ -1,4 +1,4 @@
-export { byteCharacters } from './byte-tokenizer.ts'
+export { byteCharacters, byteLevelTokenizer, tokenizerConfig } from './byte-level.ts'
 export type { ChatMessage } from './chat.ts'
 export { type Checkpoint, openCheckpoint, openTextCodec } from './checkpoint.ts'
 export { applyGenerationConfig, parseConfig, supportedArchitectures } from './config.ts'

@@ -3,9 +3,10 @@ import { type Command, Option } from 'commander'
 import { type Accuracy, measureAccuracy } from '../bench/index.ts'
 import { type Checkpoint, type Dtype, dtypes, openCheckpoint } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
+import { replaceText } from '../files.ts'
 import { loadTargetModel, type TargetModel } from '../model/index.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../runtime/index.ts'
-import { requireWritableFolder, writeWhole } from './files.ts'
+import { requireWritableFolder } from './files.ts'
 import { dtypeList, integer } from './options.ts'
 import { bytes, count, harmless, progressLine, short, table } from './terminal.ts'
 
@@ -64,7 +65,7 @@ async function measure(folder: string, flags: Flags): Promise<void> {
     if (json !== '-') process.stdout.write(render(folder, measured, (token) => quote(checkpoint, ids, token)))
     const numbers = `${JSON.stringify({ folder, text: file, executor: exact.executor, measured }, null, 2)}\n`
     if (json === '-') process.stdout.write(numbers)
-    else if (json !== undefined) await writeWhole(json, numbers)
+    else if (json !== undefined) await replaceText(json, numbers)
   } finally {
     progress.clear()
     for (const model of models) await model.dispose()

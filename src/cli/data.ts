@@ -1,29 +1,23 @@
 import { type Command, Option } from 'commander'
 import { PacelineError } from '../errors.ts'
+import { replaceText } from '../files.ts'
 import {
   type Baselines,
   type DatasetInfo,
   measureBaselines,
   PackedDataset,
+  type PackOptions,
   packDataset,
   total,
 } from '../training/index.ts'
-import { requireWritableFolder, writeWhole } from './files.ts'
+import { requireWritableFolder } from './files.ts'
 import { interruption } from './interruption.ts'
 import { integer, number, texts } from './options.ts'
 import { bytes, count, list, progressLine, remark, table } from './terminal.ts'
 
-interface Flags {
+type Flags = Omit<PackOptions, 'files' | 'folder' | 'signal' | 'onProgress'> & {
   readonly input: readonly string[]
   readonly out: string
-  readonly vocabulary?: number
-  readonly tokenizer?: string
-  readonly validation?: number
-  readonly seed?: number
-  readonly groupBefore?: string
-  readonly promptWeight?: number
-  readonly sources?: string
-  readonly force?: boolean
   readonly json?: string
 }
 
@@ -94,7 +88,7 @@ async function pack({ input, out, json, ...options }: Flags): Promise<void> {
   const numbers = `${JSON.stringify({ ...info, baselines }, null, 2)}\n`
   if (json === '-') process.stdout.write(numbers)
   else process.stdout.write(render(out, info, baselines))
-  if (json !== undefined && json !== '-') await writeWhole(json, numbers)
+  if (json !== undefined && json !== '-') await replaceText(json, numbers)
 }
 
 function render(folder: string, info: DatasetInfo, baselines: Baselines | undefined): string {

@@ -11,11 +11,12 @@ import {
 } from '../bench/index.ts'
 import { type Dtype, openCheckpoint } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
+import { replaceText } from '../files.ts'
 import { loadTargetModel } from '../model/index.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../runtime/index.ts'
 import { measureBaselines, openTokenizer, PackedDataset, type SplitName } from '../training/index.ts'
 import { type EvaluationReport, renderEvaluation } from './evaluation-report.ts'
-import { requireWritableFolder, writeWhole } from './files.ts'
+import { requireWritableFolder } from './files.ts'
 import { interruption } from './interruption.ts'
 import { dtypeList, integer, sampling } from './options.ts'
 import { progressLine, remark } from './terminal.ts'
@@ -84,7 +85,7 @@ async function run(folder: string, flags: Flags): Promise<void> {
     const numbers = `${JSON.stringify(report, null, 2)}\n`
     if (json === '-') process.stdout.write(numbers)
     else process.stdout.write(renderEvaluation(report, { markdown }))
-    if (json !== undefined && json !== '-') await writeWhole(json, numbers)
+    if (json !== undefined && json !== '-') await replaceText(json, numbers)
   } catch (error) {
     if (!signal.aborted || PacelineError.isInstance(error)) throw error
     progress.clear()

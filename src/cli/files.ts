@@ -1,4 +1,4 @@
-import { access, constants, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, constants, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { PacelineError } from '../errors.ts'
@@ -36,18 +36,6 @@ function withoutLineBreak(text: string): string {
 /** Finds out before long work whether its result can be stored. Throws code `file`. */
 export async function requireWritableFolder(file: string): Promise<void> {
   await access(dirname(file), constants.W_OK).catch(failed(`${file}: cannot be written`))
-}
-
-/** Writes a whole file or, when that fails, nothing. Throws code `file`. */
-export async function writeWhole(file: string, content: string): Promise<void> {
-  const unfinished = `${file}.${process.pid}.tmp`
-  try {
-    await writeFile(unfinished, content)
-    await rename(unfinished, file)
-  } catch (cause) {
-    await rm(unfinished, { force: true })
-    failed(`${file}: cannot be written`)(cause)
-  }
 }
 
 function failed(what: string): (cause: unknown) => never {

@@ -2,8 +2,9 @@ import type { Command } from 'commander'
 import { profileTraining, type TrainingProfile } from '../bench/index.ts'
 import { type ModelSpec, openCheckpoint, shapeSpec } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
+import { replaceText } from '../files.ts'
 import { newModelSpec } from '../training/index.ts'
-import { requireWritableFolder, writeWhole } from './files.ts'
+import { requireWritableFolder } from './files.ts'
 import { integer } from './options.ts'
 import { addShapeOptions, flagGiven, type ShapeFlags, shapeFlagNames, shapeOf } from './shape-options.ts'
 import { bytes, count, list, percent, progressLine, short } from './terminal.ts'
@@ -66,7 +67,7 @@ export async function measureTraining(flags: TrainingFlags): Promise<void> {
   }
   const numbers = `${JSON.stringify({ shape: flags.model ?? flags.shape ?? null, sequences, length, ...measured }, null, 2)}\n`
   process.stdout.write(json === '-' ? numbers : render(measured, flags))
-  if (json !== undefined && json !== '-') await writeWhole(json, numbers)
+  if (json !== undefined && json !== '-') await replaceText(json, numbers)
 }
 
 async function specOf(flags: TrainingFlags): Promise<ModelSpec> {

@@ -2,8 +2,9 @@ import { type Command, Option } from 'commander'
 import { type Profile, profile, profiledRows } from '../bench/index.ts'
 import { type Dtype, dtypes, openCheckpoint, randomCheckpoint, shapeNames } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
+import { replaceText } from '../files.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../runtime/index.ts'
-import { requireWritableFolder, writeWhole } from './files.ts'
+import { requireWritableFolder } from './files.ts'
 import { dtypeList, integer, integers } from './options.ts'
 import { addTrainingOptions, checkTrainingFlags, measureTraining, type TrainingFlags } from './profile-training.ts'
 import { bytes, percent, progressLine, remark, short, table } from './terminal.ts'
@@ -96,7 +97,7 @@ async function measure({
   }
   const numbers = `${JSON.stringify(profiles.length === 1 ? profiles[0] : profiles, null, 2)}\n`
   if (json === '-') process.stdout.write(numbers)
-  else if (json !== undefined) await writeWhole(json, numbers)
+  else if (json !== undefined) await replaceText(json, numbers)
 }
 
 function render(measured: Profile, about: string): string {

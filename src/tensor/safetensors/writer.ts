@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { syncFolder } from '../../files.ts'
 import type { Tensor } from '../tensor.ts'
 import { encode, type NamedTensor } from './encode.ts'
 import { fileError, writeFully } from './files.ts'
@@ -37,19 +38,6 @@ async function writeAndSync(path: string, pieces: readonly Uint8Array[], where: 
     await handle.sync().catch(fileError(where))
   } finally {
     await handle.close()
-  }
-}
-
-/** Makes the rename survive a power cut. Some systems cannot sync a folder; the file is whole there too. */
-async function syncFolder(path: string): Promise<void> {
-  let handle: FileHandle | undefined
-  try {
-    handle = await open(path, 'r')
-    await handle.sync()
-  } catch {
-    // Nothing to do about it.
-  } finally {
-    await handle?.close()
   }
 }
 

@@ -1,7 +1,8 @@
 import { basename } from 'node:path'
 import { PacelineError } from '../../errors.ts'
-import { linesOf, parseQuestion, shuffled } from '../data/index.ts'
-import { type RunIdentity, sha256 } from '../trainer/index.ts'
+import { sha256 } from '../../files.ts'
+import { linesOf, parseJsonLine, parseQuestion, shuffled } from '../data/index.ts'
+import type { RunIdentity } from '../trainer/index.ts'
 
 /** A prompt that a target can be asked. Line ends are "\n". */
 export interface TrainingPrompt {
@@ -59,19 +60,12 @@ export async function readPrompts(files: readonly string[]): Promise<PromptPool>
 }
 
 function parsePrompt(line: string, fileTask: string, where: string): { task: string; text: string } {
-  let value: unknown
-  try {
-    value = JSON.parse(line)
-  } catch (cause) {
-    throw new PacelineError('format', `${where}: not valid JSON: ${(cause as Error).message}; ${expected}.`, { cause })
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new PacelineError('format', `${where}: not an object; ${expected}.`)
+  const value = parseJsonLine(line, where, expected)
   if ('turns' in value) {
     const { category, turns } = parseQuestion(line, where)
     return { task: category, text: withLineFeeds(turns[0]) }
   }
-  const { prompt, task = fileTask } = value as Record<string, unknown>
+  const { prompt, task = fileTask } = value
   if (typeof prompt !== 'string')
     throw new PacelineError('format', `${where}: "prompt" is ${JSON.stringify(prompt) ?? 'missing'}; ${expected}.`)
   if (typeof task !== 'string' || task === '')

@@ -1,7 +1,8 @@
 import { type FileHandle, open, rm, stat } from 'node:fs/promises'
 import { PacelineError } from '../../errors.ts'
+import { readIfThere, replaceText } from '../../files.ts'
 import { linesOf } from '../data/index.ts'
-import { firstDifference, type RunIdentity, readIfThere, replaceText } from '../trainer/index.ts'
+import { firstDifference, type RunIdentity } from '../trainer/index.ts'
 
 /*
  * What is collected is a file that only grows, a JSON object a line, and beside it FILE.collect.json:

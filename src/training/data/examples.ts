@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { basename } from 'node:path'
 import { PacelineError } from '../../errors.ts'
+import { parseJsonLine } from './json-line.ts'
 
 /** One document of training text, as a line of a JSONL file holds it. Line ends are "\n". */
 export type Example = { readonly task: string } & (
@@ -33,15 +34,7 @@ export async function* readExamples(files: readonly string[]): AsyncGenerator<Ex
 }
 
 function parseExample(line: string, defaultTask: string, where: string): Example {
-  let value: unknown
-  try {
-    value = JSON.parse(line)
-  } catch (cause) {
-    throw new PacelineError('format', `${where}: not valid JSON: ${(cause as Error).message}; ${expected}.`, { cause })
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new PacelineError('format', `${where}: not an object; ${expected}.`)
-  const { task = defaultTask, prompt, response, finish, text } = value as Record<string, unknown>
+  const { task = defaultTask, prompt, response, finish, text } = parseJsonLine(line, where, expected)
   if (typeof task !== 'string' || task === '')
     throw new PacelineError('format', `${where}: "task" is ${JSON.stringify(task)}, expected a name or no such field.`)
   if (text !== undefined && (prompt !== undefined || response !== undefined))

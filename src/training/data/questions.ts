@@ -1,4 +1,5 @@
 import { PacelineError } from '../../errors.ts'
+import { parseJsonLine } from './json-line.ts'
 
 /** A prompt of a benchmark; in the format that MT-bench and Spec-Bench have made common. */
 export interface Question {
@@ -13,17 +14,7 @@ export const expectedQuestion = 'expected { "question_id": integer, "category": 
 
 /** Reads one line. Other fields are ignored. Throws code `format`, beginning with `where`, for what breaks the format. */
 export function parseQuestion(line: string, where: string): Question {
-  let value: unknown
-  try {
-    value = JSON.parse(line)
-  } catch (cause) {
-    throw new PacelineError('format', `${where}: not valid JSON: ${(cause as Error).message}; ${expectedQuestion}.`, {
-      cause,
-    })
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new PacelineError('format', `${where}: not an object; ${expectedQuestion}.`)
-  const { question_id: id, category, turns } = value as Record<string, unknown>
+  const { question_id: id, category, turns } = parseJsonLine(line, where, expectedQuestion)
   const isText = (text: unknown) => typeof text === 'string' && text !== ''
   const refuse = (field: string, content: unknown) => {
     throw new PacelineError(

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PacelineError } from '../../errors.ts'
-import { readIfThere } from '../trainer/index.ts'
+import { readIfThere } from '../../files.ts'
 
 /** The file that says which process trains in a folder; what a dead one left is taken over. */
 const lockFile = 'training.lock'

@@ -1,7 +1,8 @@
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PacelineError } from '../../errors.ts'
-import { Checkpoints, Curve, readIfThere, replaceText } from '../trainer/index.ts'
+import { readIfThere, replaceText } from '../../files.ts'
+import { Checkpoints, Curve } from '../trainer/index.ts'
 
 /*
  * A run is a folder:

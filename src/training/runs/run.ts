@@ -1,12 +1,5 @@
-import {
-  type Budget,
-  chart,
-  type Reporter,
-  replaceText,
-  type ScheduleOptions,
-  type TrainResult,
-  train,
-} from '../trainer/index.ts'
+import { replaceText } from '../../files.ts'
+import { type Budget, chart, type Reporter, type ScheduleOptions, type TrainResult, train } from '../trainer/index.ts'
 import { lockFolder } from './lock.ts'
 import { type RunFolder, type RunRecord, writeRecord } from './record.ts'
 import type { TrainingTask } from './task.ts'

@@ -1,11 +1,12 @@
 import { basename, join } from 'node:path'
 import { PacelineError } from '../../errors.ts'
+import { readIfThere, sha256 } from '../../files.ts'
 import { openSafetensors, type Tensor } from '../../tensor/index.ts'
 import type { Spent } from './budget.ts'
 import type { WatchState } from './divergence.ts'
 import type { Means } from './evaluate.ts'
 import type { RunIdentity } from './identity.ts'
-import { readIfThere, type Storage, sha256 } from './storage.ts'
+import type { Storage } from './storage.ts'
 
 /*
  * A checkpoint is a folder of two files: state.safetensors, what the training step needs, and trainer.json, everything

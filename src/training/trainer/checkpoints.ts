@@ -1,10 +1,11 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PacelineError } from '../../errors.ts'
+import { syncFolder } from '../../files.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { readCheckpoint, type StoredCheckpoint, type TrainerState, writeCheckpoint } from './checkpoint-file.ts'
 import type { RunIdentity } from './identity.ts'
-import { disk, isDiskFull, type Storage, syncFolder } from './storage.ts'
+import { disk, isDiskFull, type Storage } from './storage.ts'
 
 export interface CheckpointsOptions {
   /** How many of the newest are kept, at least 1; the best one, and the one from which a run

@@ -1,7 +1,7 @@
 import { appendFile, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { PacelineError } from '../../errors.ts'
-import { readIfThere, replaceText } from './storage.ts'
+import { readIfThere, replaceText } from '../../files.ts'
 
 /** One update, as a line of the loss curve. */
 export interface CurvePoint {

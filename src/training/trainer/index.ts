@@ -14,6 +14,6 @@ export {
   scheduleDefaults,
   scheduleNames,
 } from './schedule.ts'
-export { readIfThere, replaceText, type Storage, sha256 } from './storage.ts'
+export type { Storage } from './storage.ts'
 export type { StepInputs, StepStream } from './stream.ts'
 export { type TrainOptions, type TrainResult, train } from './trainer.ts'
