@@ -1,13 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expectedTensors, writeRandomCheckpoint } from '../checkpoint/index.ts'
 import { elementCount } from '../tensor/index.ts'
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+import { type Circumstances, type Ended, runBuilt } from './run-built.ts'
 
 let folder = ''
 const at = (name: string) => join(folder, name)
@@ -39,39 +36,13 @@ async function changeConfig(model: string, fields: object): Promise<void> {
   await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), ...fields }))
 }
 
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-interface Circumstances {
-  readonly input?: string
-  readonly env?: NodeJS.ProcessEnv
-  /** Gets the process as it starts. */
-  readonly started?: (child: ChildProcess) => void
-}
-
 /** Runs the built command, at most two at a time. `@name` stands for a file or folder of this test. */
-function paceline(args: readonly string[], { input, env, started }: Circumstances = {}): Promise<Ended> {
-  return whenFree(
-    () =>
-      new Promise((resolve) => {
-        const { NO_COLOR: _, FORCE_COLOR: __, ...clean } = process.env
-        const resolved = args.map((arg) => (arg.startsWith('@') ? at(arg.slice(1)) : arg))
-        const child = spawn(process.execPath, [main, ...resolved], { env: { ...clean, ...env } })
-        let stdout = ''
-        let stderr = ''
-        child.stdout.setEncoding('utf8').on('data', (text) => {
-          stdout += text
-        })
-        child.stderr.setEncoding('utf8').on('data', (text) => {
-          stderr += text
-        })
-        child.stdin.on('error', () => {}).end(input)
-        child.on('close', (code) => resolve({ code, stdout, stderr }))
-        started?.(child)
-      }),
+function paceline(args: readonly string[], circumstances?: Circumstances): Promise<Ended> {
+  return whenFree(() =>
+    runBuilt(
+      args.map((arg) => (arg.startsWith('@') ? at(arg.slice(1)) : arg)),
+      circumstances,
+    ),
   )
 }
 

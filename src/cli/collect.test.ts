@@ -1,12 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeTinyFolder } from '../engine/tiny.ts'
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+import { type Ended, runBuilt } from './run-built.ts'
 
 let folder = ''
 const at = (name: string) => join(folder, name)
@@ -26,24 +24,9 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
 /** Runs `paceline collect`. `started` gets the process as it starts. */
 function collect(args: readonly string[], started?: (child: ChildProcess) => void): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [main, 'collect', ...args])
-    const ended = { stdout: '', stderr: '' }
-    for (const stream of ['stdout', 'stderr'] as const)
-      child[stream].setEncoding('utf8').on('data', (text) => {
-        ended[stream] += text
-      })
-    child.on('close', (code) => resolve({ code, ...ended }))
-    started?.(child)
-  })
+  return runBuilt(['collect', ...args], started && { started })
 }
 
 /** Sends a signal when there are more answers than at first. */

@@ -1,11 +1,8 @@
-import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+import { type Ended, main, runProcess } from './run-built.ts'
 
 let folder = ''
 const at = (name: string) => join(folder, name)
@@ -21,28 +18,13 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
 /** Runs `paceline data`; `interrupt` sends Ctrl-C when it resolves. */
 function data(args: readonly string[], interrupt?: Promise<void>): Promise<Ended> {
   return run(process.execPath, [main, 'data', ...args], interrupt)
 }
 
 function run(command: string, args: readonly string[], interrupt?: Promise<void>): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = spawn(command, args)
-    const ended = { stdout: '', stderr: '' }
-    for (const stream of ['stdout', 'stderr'] as const)
-      child[stream].setEncoding('utf8').on('data', (text) => {
-        ended[stream] += text
-      })
-    child.on('close', (code) => resolve({ code, ...ended }))
-    interrupt?.then(() => child.kill('SIGINT'))
-  })
+  return runProcess(command, args, { started: (child) => interrupt?.then(() => child.kill('SIGINT')) })
 }
 
 describe('paceline data', () => {

@@ -1,15 +1,12 @@
-import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeModel, writeRandomCheckpoint } from '../checkpoint/index.ts'
 import { tinyModel } from '../model/tiny.ts'
 import { packDataset } from '../training/index.ts'
 import { renderEvaluation } from './evaluation-report.ts'
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+import { type Ended, runBuilt } from './run-built.ts'
 
 let folder = ''
 const at = (name: string) => join(folder, name)
@@ -39,19 +36,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 /** Runs `paceline evaluate`; `@name` stands for a file or folder of this test. */
-function evaluate(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [
-      ...[main, 'evaluate'],
-      ...args.map((arg) => (arg.startsWith('@') ? at(arg.slice(1)) : arg)),
-    ])
-    const ended = { stdout: '', stderr: '' }
-    for (const stream of ['stdout', 'stderr'] as const)
-      child[stream].setEncoding('utf8').on('data', (text) => {
-        ended[stream] += text
-      })
-    child.on('close', (code) => resolve({ code, ...ended }))
-  })
+function evaluate(...args: string[]): Promise<Ended> {
+  return runBuilt(['evaluate', ...args.map((arg) => (arg.startsWith('@') ? at(arg.slice(1)) : arg))])
 }
 
 describe('paceline evaluate', () => {

@@ -1,8 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { loadModel } from 'paceline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -10,9 +9,9 @@ import { openCheckpoint } from '../checkpoint/index.ts'
 import { openSafetensors } from '../tensor/index.ts'
 import { packDataset } from '../training/index.ts'
 import { addExport } from './export.ts'
+import { type Ended, runBuilt } from './run-built.ts'
 import { addTrain } from './train.ts'
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 let folder = ''
 const at = (...names: string[]) => join(folder, ...names)
 const words = ['red', 'green', 'blue', 'white']
@@ -32,24 +31,9 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
 /** Runs the built command. `started` gets the process as it starts. */
 function paceline(args: readonly string[], started?: (child: ChildProcess) => void): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [main, ...args])
-    const ended = { stdout: '', stderr: '' }
-    for (const stream of ['stdout', 'stderr'] as const)
-      child[stream].setEncoding('utf8').on('data', (text) => {
-        ended[stream] += text
-      })
-    child.on('close', (code) => resolve({ code, ...ended }))
-    started?.(child)
-  })
+  return runBuilt(args, started && { started })
 }
 
 const tiny = ['--width', '48', '--layers', '2', '--heads', '2', '--kv-heads', '1', '--intermediate', '96']
