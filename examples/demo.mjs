@@ -26,6 +26,11 @@ const { values: options, positionals } = parseArgs({
     pairs: { type: 'string', default: '5' },
   },
 })
+for (const name of /** @type {const} */ (['tokens', 'pairs']))
+  if (!(Number.isInteger(+options[name]) && +options[name] >= 1)) {
+    console.error(`--${name} ${options[name]}: expected a whole number of at least 1.`)
+    process.exit(1)
+  }
 const [folder = ofProject('models/demo'), text = 'Once upon a time'] = positionals
 if (positionals.length === 0 && !existsSync(folder)) {
   console.error(`There is no ${folder}, the demo model: this copy of the project is not whole. In a clone, get it with
