@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { type Dtype, dtypes } from '../checkpoint/index.ts'
 import { type SamplingOptions, validateSampling } from '../decoding/index.ts'
-import { createDrafter } from '../drafters/index.ts'
+import { readDrafter } from '../drafters/index.ts'
 
 /*
  * Readers of flags: from the text on the command line to a value. What they throw, commander prints behind the name of
@@ -56,7 +56,7 @@ export function texts(text: string, before: readonly string[] = []): string[] {
 
 /** `name[:variant][=path]`, as the library knows it. */
 export function drafter(text: string): string {
-  accept(() => createDrafter(text))
+  accept(() => readDrafter(text))
   return text
 }
 

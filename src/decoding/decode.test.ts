@@ -30,9 +30,9 @@ interface Run extends Partial<Omit<DecodeOptions, 'sampler'>> {
 async function generate(drafter: Drafter, { sampling = {}, capacity, ...options }: Run = {}): Promise<Step[]> {
   const target = (options.model ?? model).createTarget(capacity)
   const sampler = createSampler(sampling, vocabSize)
-  await prefill(target, drafter, prompt, options.stopSign)
-  const steps: Step[] = []
   const settings = { maxTokens: 40, eosTokenIds: [], ...options, sampler }
+  await prefill(target, drafter, prompt, settings)
+  const steps: Step[] = []
   for await (const step of decode(target, drafter, prompt, settings)) steps.push(step)
   return steps
 }
@@ -224,7 +224,7 @@ describe('a text ends', () => {
         },
       }
       const drafter = oracle(truth, 2)
-      await prefill(target, drafter, prompt)
+      await prefill(target, drafter, prompt, { sampler: createSampler({}, vocabSize) })
       const options = { sampler: createSampler({}, vocabSize), maxTokens: 40, eosTokenIds: [], stopSign }
       for await (const step of decode(target, drafter, prompt, options)) steps.push(step)
       expect(steps.length).toBe(passes)
@@ -261,7 +261,7 @@ describe('a step', () => {
       propose: (root) => taking(2, { tree: chain(root) }),
       observe: () => taking(5, undefined),
     }
-    await prefill(target, drafter, prompt)
+    await prefill(target, drafter, prompt, { sampler: createSampler({}, vocabSize) })
     const now = vi.spyOn(performance, 'now').mockImplementation(() => clock)
     const options = { sampler: createSampler({}, vocabSize), maxTokens: 3, eosTokenIds: [] }
     for await (const step of decode(target, drafter, prompt, options)) {
@@ -325,9 +325,10 @@ describe('a drafter', () => {
         return inner.observe(verdict)
       },
     })
-    expect(started).toEqual([{ tokens: prompt }])
+    expect(started).toEqual([{ tokens: prompt, rule: 'target-draw', sampler: expect.anything() }])
     expect(seen.flatMap(({ emitted }) => emitted)).toEqual(truth)
-    for (const { path, bonus, emitted, tree, ...rest } of seen) {
+    for (const { path, bonus, emitted, tree, draw, ...rest } of seen) {
+      expect(draw).toBeTypeOf('function')
       expect(emitted).toEqual([...path.slice(1).map((row) => tree.tokens[row]), bonus])
       expect(rest).toEqual({})
     }

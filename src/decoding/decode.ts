@@ -1,19 +1,33 @@
 import { PacelineError } from '../errors.ts'
-import type { RowOutputs, Target } from '../model/index.ts'
-import type { Drafter } from './drafter.ts'
+import type { Rows, Target, Want } from '../model/index.ts'
+import type { AcceptanceRule, Drafter } from './drafter.ts'
+import { createJudge, undecided } from './judge.ts'
 import { type Sampler, TokenHistory } from './sampling/index.ts'
-import { type Acceptance, verify } from './verify.ts'
+import { chain, type TokenTree } from './tree.ts'
 
-export interface DecodeOptions {
+export interface PrefillOptions {
   readonly sampler: Sampler
+  /** How guesses are accepted: by target draw unless given. */
+  readonly rule?: AcceptanceRule
+  /** Whether a drafter may use the target's noise for its guesses: yes unless given. `rejection` needs it not to. */
+  readonly sharedNoise?: boolean
+  /** Looked at before each pass; when it is up, the text ends there. */
+  readonly stopSign?: StopSign
+}
+
+export interface DecodeOptions extends PrefillOptions {
   /** Exactly this many tokens are emitted unless the text ends earlier. */
   readonly maxTokens: number
   /** Tokens that end the text; the one that does is emitted. */
   readonly eosTokenIds: readonly number[]
-  /** Rows of one pass at most, the root included. */
+  /** Rows of one pass at most, root and riders included. */
   readonly maxRows?: number
-  /** Looked at before each pass; when it is up, the text ends there. */
-  readonly stopSign?: StopSign
+  /**
+   * How far a logit of a pass of many rows may be from that of a pass of one. A draw that this much could change is
+   * decided by a pass of one row. 0 (the default) where a row does not depend on the rows beside it, as with the native
+   * executor.
+   */
+  readonly strict?: number
 }
 
 /** Ends a text early. An AbortSignal is one. */
@@ -27,9 +41,12 @@ export interface Step {
   readonly tokens: readonly number[]
   /** How many of them were guesses. */
   readonly accepted: number
+  /** Rows of the pass, root and riders included. */
   readonly rows: number
   /** Guesses on the longest path of the tree. */
   readonly depth: number
+  /** Forward passes of the drafter's own model. */
+  readonly draftForwards: number
   readonly draftMs: number
   readonly forwardMs: number
   /** The whole step, from the end of the one before. */
@@ -48,7 +65,7 @@ export async function prefill(
   target: Target,
   drafter: Drafter,
   prompt: readonly number[],
-  stopSign?: StopSign,
+  { sampler, rule = 'target-draw', sharedNoise = true, stopSign }: PrefillOptions,
 ): Promise<boolean> {
   if (prompt.length === 0)
     throw new PacelineError('argument', 'the prompt is empty: there must be at least one token to continue')
@@ -67,7 +84,13 @@ export async function prefill(
     target.commit(tokens.map((_, i) => i))
     if (outputs.features) features.push(outputs.features)
   }
-  await drafter.start({ tokens: prompt, ...(drafter.wantsFeatures && { features: concatenate(features) }) })
+  await drafter.start({
+    tokens: prompt,
+    // Rejection compares p with what the guess was drawn from: were the noise shared, the guess would tell of p.
+    sampler: sharedNoise && rule === 'target-draw' ? sampler : sampler.independent(),
+    rule,
+    ...(drafter.wantsFeatures && { features: concatenate(features) }),
+  })
   return true
 }
 
@@ -80,36 +103,56 @@ export async function* decode(
   target: Target,
   drafter: Drafter,
   prompt: readonly number[],
-  { sampler, maxTokens, eosTokenIds, maxRows = defaultMaxRows, stopSign }: DecodeOptions,
+  options: DecodeOptions,
 ): AsyncGenerator<Step, void, undefined> {
+  const { maxTokens, eosTokenIds, maxRows = defaultMaxRows, stopSign } = options
   const history = new TokenHistory(prompt)
   const end = Math.min(maxTokens, target.capacity - prompt.length)
-  const want = { head: sampler.greedy ? 'argmax' : 'logits', features: drafter.wantsFeatures ?? false } as const
+  const judge = createJudge(target.spec.vocabSize, options)
+  const want: Want = { head: judge.wants, features: drafter.wantsFeatures ?? false }
   let root = prompt[prompt.length - 1]
   let from = performance.now()
   while (history.length < end && !stopSign?.aborted) {
     // A tree of r rows decides at most r tokens, so this also keeps to the last token asked for, and to the cache.
     const rows = Math.min(maxRows, end - history.length)
     const drafting = performance.now()
-    const { tree } = await drafter.propose(root, { rows })
+    const draft = await drafter.propose(root, { rows })
+    const { tree, riders, forwards: draftForwards = 0 } = draft
     const drafted = performance.now()
-    if (tree.size > rows || tree.tokens[0] !== root)
+    const pass = riders ? joined(tree, riders) : tree
+    if (pass.tokens.length > rows || tree.tokens[0] !== root)
       throw new PacelineError(
         'runtime',
-        `drafter ${drafter.name} proposed ${tree.size} rows from token ${tree.tokens[0]}, expected at most ${rows} from ${root}`,
+        `drafter ${drafter.name} proposed ${pass.tokens.length} rows from token ${tree.tokens[0]}, expected at most ${rows} from ${root}`,
       )
 
-    const outputs = await target.forward(tree, want)
-    const forwarded = performance.now()
+    const outputs = await target.forward(pass, want)
+    let forwarded = performance.now()
 
-    const { path, bonus } = verify(tree, (row) => {
-      if (row > 0) history.push(tree.tokens[row])
-      return outputs.argmax?.[row] ?? sampler.draw(logitsOf(outputs, row, target), history.length, history)
-    })
+    const position = history.length
+    const decision = judge.decide(draft, outputs, history)
+    const { path } = decision
+    let { bonus } = decision
+    const features = outputs.features && pickRows(outputs.features, path, target.spec.hiddenSize)
+    if (bonus === undecided) {
+      // The row is the root of a pass of its own, behind what was accepted before it.
+      target.commit(path.slice(0, -1))
+      const single = chain(tree.tokens[path[path.length - 1]])
+      const decided = await target.forward(single, want)
+      forwarded = performance.now()
+      bonus = judge.draw(decided, 0, history.length, history)
+      features?.set(decided.features!, features.length - target.spec.hiddenSize)
+      target.commit([0])
+    } else target.commit(path)
     history.push(bonus)
-    target.commit(path)
     const emitted = [...path.slice(1).map((row) => tree.tokens[row]), bonus]
-    await drafter.observe({ path, bonus, emitted, ...featuresOf(outputs, path, target) })
+    await drafter.observe({
+      path,
+      bonus,
+      emitted,
+      draw: (row) => judge.draw(outputs, row, position + depthOf(row, pass.parents), history),
+      ...(features && { features }),
+    })
 
     const eos = emitted.findIndex((token) => eosTokenIds.includes(token))
     const tokens = eos < 0 ? emitted : emitted.slice(0, eos + 1)
@@ -117,8 +160,9 @@ export async function* decode(
     yield {
       tokens,
       accepted: Math.min(path.length - 1, tokens.length),
-      rows: tree.size,
+      rows: pass.tokens.length,
       depth: tree.depth,
+      draftForwards,
       draftMs: drafted - drafting,
       forwardMs: forwarded - drafted,
       totalMs: now - from,
@@ -129,18 +173,26 @@ export async function* decode(
   }
 }
 
-function logitsOf({ logits }: RowOutputs, row: number, { spec: { vocabSize } }: Target): Float32Array {
-  return logits!.subarray(row * vocabSize, (row + 1) * vocabSize)
+/** The rows of a tree and, behind them, its riders. */
+function joined(tree: TokenTree, riders: Rows): Rows {
+  const tokens = new Int32Array(tree.size + riders.tokens.length)
+  const parents = new Int32Array(tokens.length)
+  tokens.set(tree.tokens)
+  tokens.set(riders.tokens, tree.size)
+  parents.set(tree.parents)
+  parents.set(riders.parents, tree.size)
+  return { tokens, parents }
 }
 
-function featuresOf(
-  { features }: RowOutputs,
-  path: Acceptance['path'],
-  { spec: { hiddenSize } }: Target,
-): { features?: Float32Array } {
-  return features
-    ? { features: concatenate(path.map((row) => features.subarray(row * hiddenSize, (row + 1) * hiddenSize))) }
-    : {}
+function depthOf(row: number, parents: Int32Array): number {
+  let depth = 0
+  for (let at = row; parents[at] >= 0; at = parents[at]) depth++
+  return depth
+}
+
+/** Those rows of `values` [rows, size], one after the other. */
+function pickRows(values: Float32Array, rows: readonly number[], size: number): Float32Array {
+  return concatenate(rows.map((row) => values.subarray(row * size, (row + 1) * size)))
 }
 
 function concatenate(parts: readonly Float32Array[]): Float32Array {

@@ -1,7 +1,18 @@
+import type { Rows } from '../model/index.ts'
+import type { Sampler } from './sampling/index.ts'
 import type { TokenTree } from './tree.ts'
 import type { Acceptance } from './verify.ts'
 
 export type Awaitable<T> = T | Promise<T>
+
+/**
+ * How guesses are accepted. Both are exact (docs/decisions/0012-acceptance.md).
+ * `target-draw`: the target draws its own next token; a guess is accepted where it is that token.
+ * `rejection`: a guess drawn from q is accepted with probability min(1, p/q), else the token is drawn from what is left
+ * of p. Leviathan et al. 2023; siblings: Miao et al. 2024.
+ */
+export const acceptanceRules = ['target-draw', 'rejection'] as const
+export type AcceptanceRule = (typeof acceptanceRules)[number]
 
 /** What a drafter is told when a text begins. */
 export interface Prefilled {
@@ -9,16 +20,36 @@ export interface Prefilled {
   readonly tokens: readonly number[]
   /** Features of all positions but the last, [tokens - 1, hidden], for drafters that want them. */
   readonly features?: Float32Array
+  /**
+   * Makes guesses of a drafter's own logits as the target makes tokens of its: the same temperature, filters and
+   * penalties and, unless it was asked to be independent, the same noise at the same output position. A drafter that
+   * agrees with the target then guesses its very draw.
+   */
+  readonly sampler: Sampler
+  /** `rejection` needs the `proposal` of a draft whose guesses were drawn. */
+  readonly rule: AcceptanceRule
 }
 
 /** How much a proposal may hold. */
 export interface Budget {
-  /** Rows of the next pass, the root included; at least 1. */
+  /** Rows of the next pass, root and riders included; at least 1. */
   readonly rows: number
 }
 
 export interface Draft {
   readonly tree: TokenTree
+  /**
+   * Rows that are carried along but can never be emitted. They follow the tree's rows: rider i is row `tree.size + i` of
+   * the pass, and its parent is any row before it.
+   */
+  readonly riders?: Rows
+  /**
+   * What guesses were drawn from: `proposal[row]` is the distribution [vocab] of the children of `row`, which were drawn
+   * from it without replacement, in their order. Children of a row without one are guesses without chance.
+   */
+  readonly proposal?: readonly (ArrayLike<number> | undefined)[]
+  /** Forward passes of a model of the drafter's own that it took. */
+  readonly forwards?: number
 }
 
 /** The outcome of a step, as a drafter sees it. */
@@ -27,18 +58,25 @@ export interface Verdict extends Acceptance {
   readonly emitted: readonly number[]
   /** Features of the accepted rows, [path, hidden], for drafters that want them. */
   readonly features?: Float32Array
+  /**
+   * What the target itself would write after `row` of the pass, accepted or not, rider or not. A guess about the text:
+   * off the accepted path its row may stand behind tokens that are not in it. Penalties count decided tokens only.
+   */
+  draw(row: number): number
 }
 
 /**
  * Whatever proposes tokens. It may guess badly without harm: the target decides every token. One drafter value serves
- * one text at a time; `start` forgets the one before.
+ * one text at a time; `start` forgets the text before, and may keep what was learned about guessing.
  */
 export interface Drafter {
   readonly name: string
   /** Asks for the features of prompt and accepted rows. */
   readonly wantsFeatures?: boolean
   start(prefilled: Prefilled): Awaitable<void>
-  /** A tree whose root is `root`, of at most `budget.rows` rows. */
+  /** A tree whose root is `root`, and riders, of at most `budget.rows` rows together. */
   propose(root: number, budget: Budget): Awaitable<Draft>
   observe(verdict: Verdict): Awaitable<void>
+  /** Frees what `start` made. */
+  dispose?(): Awaitable<void>
 }

@@ -1,6 +1,18 @@
-export { type DecodeOptions, decode, prefill, type Step, type StopSign } from './decode.ts'
+export { type Arithmetic, type Chance, floats } from './arithmetic.ts'
+export { measureCosts, type PassCosts, passCosts } from './costs.ts'
+export { type DecodeOptions, decode, type PrefillOptions, prefill, type Step, type StopSign } from './decode.ts'
 export { createDetokeniser, type Detokeniser } from './detokenise.ts'
-export type { Awaitable, Budget, Draft, Drafter, Prefilled, Verdict } from './drafter.ts'
+export {
+  type AcceptanceRule,
+  type Awaitable,
+  acceptanceRules,
+  type Budget,
+  type Draft,
+  type Drafter,
+  type Prefilled,
+  type Verdict,
+} from './drafter.ts'
+export { rejection } from './rejection.ts'
 export {
   createSampler,
   gumbelNoise,

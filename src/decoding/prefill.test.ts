@@ -4,9 +4,11 @@ import { tinyModel } from '../model/tiny.ts'
 import { onnxExecutor, referenceExecutor } from '../runtime/index.ts'
 import { prefill } from './decode.ts'
 import type { Drafter, Prefilled } from './drafter.ts'
+import { createSampler } from './sampling/index.ts'
 import { chain } from './tree.ts'
 
 const vocabSize = 64
+const sampler = createSampler({}, vocabSize)
 const prompt = [5, 9, 2, 33, 5, 9]
 
 let model: TargetModel
@@ -30,7 +32,7 @@ test('puts all of the prompt but its last token into the cache, in pieces if it 
       features = Float32Array.from(prefilled.features!)
     },
   }
-  expect(await prefill(target, drafter, long)).toBe(true)
+  expect(await prefill(target, drafter, long, { sampler })).toBe(true)
   expect(target.length).toBe(699)
   const tokens = Int32Array.from(long.slice(0, -1))
   const once = await onnx.createTarget().forward({ tokens, parents: tokens.map((_, i) => i - 1) }, { features: true })
@@ -43,9 +45,9 @@ test('of a single token reads nothing', async () => {
   const target = model.createTarget()
   const started: Prefilled[] = []
   const drafter = { ...plain, wantsFeatures: true, start: (prefilled: Prefilled) => void started.push(prefilled) }
-  expect(await prefill(target, drafter, [3])).toBe(true)
+  expect(await prefill(target, drafter, [3], { sampler })).toBe(true)
   expect(target.length).toBe(0)
-  expect(started).toEqual([{ tokens: [3], features: new Float32Array() }])
+  expect(started).toEqual([{ tokens: [3], features: new Float32Array(), sampler, rule: 'target-draw' }])
 })
 
 test('ends early when the stop sign is up, without a word to the drafter', async () => {
@@ -55,14 +57,14 @@ test('ends early when the stop sign is up, without a word to the drafter', async
       throw new Error('started')
     },
   }
-  expect(await prefill(model.createTarget(), drafter, prompt, { aborted: true })).toBe(false)
+  expect(await prefill(model.createTarget(), drafter, prompt, { sampler, stopSign: { aborted: true } })).toBe(false)
 })
 
 test('refuses an empty prompt, and one that leaves no room', async () => {
-  await expect(prefill(model.createTarget(), plain, [])).rejects.toMatchObject({ code: 'argument' })
-  await expect(prefill(model.createTarget(6), plain, prompt)).rejects.toMatchObject({
+  await expect(prefill(model.createTarget(), plain, [], { sampler })).rejects.toMatchObject({ code: 'argument' })
+  await expect(prefill(model.createTarget(6), plain, prompt, { sampler })).rejects.toMatchObject({
     code: 'context',
     message: 'the prompt has 6 tokens, the context of the model is 6: shorten the prompt',
   })
-  await expect(prefill(model.createTarget(7), plain, prompt)).resolves.toBe(true)
+  await expect(prefill(model.createTarget(7), plain, prompt, { sampler })).resolves.toBe(true)
 })

@@ -10,6 +10,7 @@ const step = (fields: Partial<Step>): Step => ({
   accepted: 0,
   rows: 1,
   depth: 0,
+  draftForwards: 0,
   draftMs: 0,
   forwardMs: 1,
   totalMs: 1,

@@ -10,6 +10,8 @@ export interface Statistics {
   readonly forwards: number
   /** Rows of all these passes. */
   readonly rows: number
+  /** Forward passes of the drafter's own model. */
+  readonly draftForwards: number
   /** tau: tokens per forward, bonus token included; 1 for plain decoding. */
   readonly acceptanceLength: number
   /** acceptanceByPosition[i]: of the steps that guessed at least i + 1 tokens ahead, the share that accepted that many. */
@@ -61,6 +63,7 @@ export class StatisticsCollector {
       tokens,
       forwards,
       rows: total((step) => step.rows),
+      draftForwards: total((step) => step.draftForwards),
       acceptanceLength: tau,
       acceptanceByPosition: this.#acceptanceByPosition(),
       prefillMs: this.prefillMs,

@@ -41,6 +41,11 @@ export class TokenTree {
     return depths.reduce((a, b) => Math.max(a, b))
   }
 
+  /** The children of `row`, in the order of rows. */
+  children(row: number): Iterable<number> {
+    return this.#children[row].values()
+  }
+
   /** The child of `row` that guesses `token`. */
   child(row: number, token: number): number | undefined {
     return this.#children[row].get(token)

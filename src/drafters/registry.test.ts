@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { createDrafter, drafterNames, parseDrafterName } from './registry.ts'
+import { begun } from '../decoding/tiny.ts'
+import { allDrafters, drafterNames, parseDrafterName, readDrafter } from './registry.ts'
+import { tinyContext, tinyPair } from './tiny.ts'
+
+const create = async (name: string) => {
+  const { target, draft } = await tinyPair()
+  return readDrafter(name)(tinyContext(target, draft))
+}
 
 test.each([
   ['none', { name: 'none' }],
@@ -13,28 +20,31 @@ test.each([
   expect(parseDrafterName(text)).toEqual(parts)
 })
 
-test('every drafter has a name and a line about it, and can be made by its name', () => {
-  expect(drafterNames.map(([name]) => name)).toEqual(['none', 'prompt-lookup'])
+test('every drafter has a name and a line about it, and can be made by its name', async () => {
+  const { target, draft } = await tinyPair()
   for (const [name, about] of drafterNames) {
     expect(about).not.toBe('')
-    expect(createDrafter(name).name).toBe(name)
+    expect(parseDrafterName((await readDrafter(name)(tinyContext(target, draft))).name).name).toBe(name)
   }
+  expect(new Set(allDrafters.map((name) => parseDrafterName(name).name))).toEqual(
+    new Set(drafterNames.map(([name]) => name)),
+  )
 })
 
 test('none guesses nothing', async () => {
-  const { tree } = await createDrafter('none').propose(5, { rows: 8 })
+  const { tree } = await (await create('none')).propose(5, { rows: 8 })
   expect([...tree.tokens]).toEqual([5])
 })
 
 test('the variant of prompt-lookup is the number of guesses', async () => {
-  const drafter = createDrafter('prompt-lookup:2')
-  await drafter.start({ tokens: [1, 2, 3, 4, 5, 1, 2] })
+  const drafter = await create('prompt-lookup:2')
+  await drafter.start(begun([1, 2, 3, 4, 5, 1, 2]))
   expect([...(await drafter.propose(2, { rows: 8 })).tree.tokens]).toEqual([2, 3, 4])
 })
 
 describe('a name that means nothing is an error of code argument', () => {
   test.each<[string, RegExp]>([
-    ['', /no drafter "", expected one of none, prompt-lookup/],
+    ['', /no drafter "", expected one of none, prompt-lookup, draft/],
     ['medusa', /no drafter "medusa"/],
     ['constructor', /no drafter "constructor"/],
     ['None', /no drafter "None"/],
@@ -48,7 +58,7 @@ describe('a name that means nothing is an error of code argument', () => {
       /expected a whole number of guesses/,
     ]),
   ])('%j', (text, message) => {
-    expect(() => createDrafter(text)).toThrow(
+    expect(() => readDrafter(text)).toThrow(
       expect.objectContaining({ code: 'argument', message: expect.stringMatching(message) }),
     )
   })

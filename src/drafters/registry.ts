@@ -1,5 +1,7 @@
-import type { Drafter } from '../decoding/index.ts'
+import type { Awaitable, Drafter } from '../decoding/index.ts'
 import { PacelineError } from '../errors.ts'
+import type { DrafterContext } from './context.ts'
+import { draftMethod } from './draft/method.ts'
 import { none } from './none.ts'
 import { promptLookup } from './prompt-lookup/prompt-lookup.ts'
 
@@ -12,21 +14,31 @@ export interface DrafterName {
 
 type Part = 'variant' | 'path'
 
-interface Method {
+/** Makes a drafter for a target. */
+export type DrafterFactory = (context: DrafterContext) => Awaitable<Drafter>
+
+export interface Method {
   readonly about: string
   /** Parts of the name that mean something to this method; others are refused. */
   readonly takes: readonly Part[]
-  create(name: DrafterName): Drafter
+  /** Throws code `argument` for a variant or path that means nothing. */
+  read(name: DrafterName): DrafterFactory
+  /** Variants that are ways of their own, each with its line in reports; the method alone unless given. */
+  readonly variants?: readonly string[]
 }
 
 /** One line per method. */
 const drafters: Readonly<Record<string, Method>> = {
-  none: { about: 'plain decoding', takes: [], create: none },
+  none: { about: 'plain decoding', takes: [], read: () => none },
   'prompt-lookup': {
     about: 'continuations of the same tokens earlier in the text; prompt-lookup:10 guesses 10 at a time',
     takes: ['variant'],
-    create: (name) => promptLookup(guessesOf(name)),
+    read(name) {
+      const options = guessesOf(name)
+      return () => promptLookup(options)
+    },
   },
+  draft: draftMethod,
 }
 
 /** Names and one line about each, for help texts. */
@@ -34,11 +46,16 @@ export const drafterNames: readonly (readonly [name: string, about: string])[] =
   ([name, { about }]) => [name, about] as const,
 )
 
+/** Every way of drafting there is, by its name: methods and their variants. */
+export const allDrafters: readonly string[] = Object.entries(drafters).flatMap(([name, { variants }]) =>
+  variants ? variants.map((variant) => `${name}:${variant}`) : [name],
+)
+
 /**
- * Makes a drafter from its name, `name[:variant][=path]`. Throws code `argument` for an unknown one, and for a variant
- * or a path that the method does not take.
+ * Reads the name of a drafter, `name[:variant][=path]`, into what makes it. Throws code `argument` for an unknown one, and
+ * for a variant or a path that the method does not take.
  */
-export function createDrafter(text: string): Drafter {
+export function readDrafter(text: string): DrafterFactory {
   const parsed = parseDrafterName(text)
   if (!Object.hasOwn(drafters, parsed.name))
     throw new PacelineError(
@@ -49,7 +66,7 @@ export function createDrafter(text: string): Drafter {
   for (const part of ['variant', 'path'] as const)
     if (parsed[part] !== undefined && !method.takes.includes(part))
       throw new PacelineError('argument', `drafter "${text}": ${parsed.name} takes no ${part} ("${parsed[part]}")`)
-  return method.create(parsed)
+  return method.read(parsed)
 }
 
 export function parseDrafterName(text: string): DrafterName {

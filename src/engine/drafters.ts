@@ -16,3 +16,18 @@ export function promptLookup({ guesses = 7 }: { readonly guesses?: number } = {}
     throw new PacelineError('argument', `promptLookup: guesses is ${guesses}, expected an integer of at least 1`)
   return `prompt-lookup:${guesses}`
 }
+
+export interface DraftOptions {
+  /**
+   * How far ahead to guess: `cost-aware` (the default) by what a guess costs here and may win, `constant`, `heuristic`,
+   * `confidence`, `adaptive`, `disco`; some with their number, as `constant-4` or `confidence-0.6`.
+   */
+  readonly policy?: string
+  /** The draft model, of the target's vocabulary: the folder `draft` in the target's unless given. */
+  readonly folder?: string
+}
+
+/** Speculative sampling: a smaller model guesses. */
+export function draft({ policy = 'cost-aware', folder }: DraftOptions = {}): string {
+  return `draft:${policy}${folder === undefined ? '' : `=${folder}`}`
+}

@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../checkpoint/index.ts'
 import {
+  acceptanceRules,
   createDetokeniser,
   createSampler,
   createStopMatcher,
@@ -7,12 +8,13 @@ import {
   decode,
   measureRow,
   prefill,
+  type SamplingOptions,
   StatisticsCollector,
   type StopSign,
 } from '../decoding/index.ts'
 import { PacelineError } from '../errors.ts'
 import type { TargetModel } from '../model/index.ts'
-import type { FinishReason, GenerateRequest, GenerationResult, Piece, Prompt } from './request.ts'
+import type { AcceptanceOptions, FinishReason, GenerateRequest, GenerationResult, Piece, Prompt } from './request.ts'
 
 const defaultMaxTokens = 256
 
@@ -34,7 +36,8 @@ export async function* generate(
   request: GenerateRequest,
   stopSign: StopSign,
 ): AsyncGenerator<readonly Piece[], GenerationResult, undefined> {
-  const { drafter: _, maxTokens = defaultMaxTokens, stop = [], ignoreEos, measureSpeedup, ...sampling } = request
+  const { drafter: _, maxTokens = defaultMaxTokens, stop = [], ignoreEos, measureSpeedup, ...rest } = request
+  const { sampling, how } = splitRequest(rest)
   if (!(Number.isInteger(maxTokens) && maxTokens >= 1))
     throw new PacelineError('argument', `maxTokens is ${maxTokens}, expected an integer of at least 1`)
   if (!Array.isArray(stop)) throw new PacelineError('argument', 'stop must be a list of strings')
@@ -50,10 +53,11 @@ export async function* generate(
   let finishReason: FinishReason = 'length'
   try {
     const started = performance.now()
-    await prefill(target, drafter, promptIds, stopSign)
+    const options = { ...how, sampler, maxTokens, eosTokenIds, stopSign }
+    await prefill(target, drafter, promptIds, options)
     statistics.prefillMs = performance.now() - started
 
-    for await (const step of decode(target, drafter, promptIds, { sampler, maxTokens, eosTokenIds, stopSign })) {
+    for await (const step of decode(target, drafter, promptIds, options)) {
       const pieces: Piece[] = []
       for (const [i, token] of step.tokens.entries()) {
         const { text, stopped } = stops.push(writer.push(token))
@@ -95,4 +99,18 @@ function checkIds(ids: readonly number[]): readonly number[] {
     if (!Number.isInteger(id))
       throw new PacelineError('argument', `the prompt's ids[${i}] is ${id}, expected an integer`)
   return ids
+}
+
+/** What is drawn, and how guesses at it are accepted. */
+function splitRequest({ rule, sharedNoise, strict, ...sampling }: SamplingOptions & AcceptanceOptions) {
+  if (rule !== undefined && !acceptanceRules.includes(rule))
+    throw new PacelineError('argument', `rule is ${JSON.stringify(rule)}, expected ${acceptanceRules.join(' or ')}`)
+  if (strict !== undefined && !(strict >= 0 && strict < Number.POSITIVE_INFINITY))
+    throw new PacelineError('argument', `strict is ${strict}, expected a number of at least 0: an error of logits`)
+  const how = {
+    ...(rule !== undefined && { rule }),
+    ...(sharedNoise !== undefined && { sharedNoise }),
+    ...(strict !== undefined && { strict }),
+  }
+  return { sampling, how }
 }

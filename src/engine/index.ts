@@ -1,4 +1,5 @@
-export { none, promptLookup } from './drafters.ts'
+export { type DraftOptions, draft, none, promptLookup } from './drafters.ts'
+export { createDraftingResources, type DraftingResources } from './drafting.ts'
 export { generate, type LoadedModel } from './generate.ts'
 export type { Generation } from './generation.ts'
 export { type GenerateOptions, type LoadModelOptions, loadModel, type Model } from './model.ts'

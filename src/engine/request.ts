@@ -1,11 +1,27 @@
 import type { ChatMessage } from '../checkpoint/index.ts'
-import type { SamplingOptions, Statistics } from '../decoding/index.ts'
+import type { AcceptanceRule, SamplingOptions, Statistics } from '../decoding/index.ts'
 
 /** Plain text, a conversation (written by the model's chat template), or token ids taken as they are. */
 export type Prompt = string | readonly ChatMessage[] | { readonly ids: readonly number[] }
 
+/** How guesses are accepted. */
+export interface AcceptanceOptions {
+  /**
+   * How guesses are accepted above temperature 0. `target-draw` (the default): with one seed the text is the same with
+   * any drafter. `rejection` (standard speculative sampling): as likely as without a drafter, but not the same.
+   */
+  readonly rule?: AcceptanceRule
+  /** Lets a drafter guess with the noise that the target will draw with: yes unless given. The text is the same. */
+  readonly sharedNoise?: boolean
+  /**
+   * For executors whose passes of many rows round otherwise than passes of one: a token that errors of this size in the
+   * logits could change is decided by a pass of one row. 0 (the default) is off; the native executor needs none.
+   */
+  readonly strict?: number
+}
+
 /** What to generate and how. All of it can cross a thread boundary. */
-export interface GenerateRequest extends SamplingOptions {
+export interface GenerateRequest extends SamplingOptions, AcceptanceOptions {
   /** `name[:variant][=path]`; `none` unless given. The text is the same with any drafter. */
   readonly drafter?: string
   /** Tokens to generate at most; 256 unless given. The context may end the text before. */

@@ -1,9 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Checkpoint, describeCheckpoint, dtypes, openCheckpoint } from '../checkpoint/index.ts'
-import { createDrafter } from '../drafters/index.ts'
+import type { Drafter } from '../decoding/index.ts'
+import { readDrafter } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
 import { loadTargetModel } from '../model/index.ts'
 import { chooseExecutor } from '../runtime/index.ts'
+import { createDraftingResources, type DraftingResources } from './drafting.ts'
 import { generate, type LoadedModel } from './generate.ts'
 import type { FromEngine, LoadSettings, ModelInfo, SentError, ToEngine } from './protocol.ts'
 import { SharedFlag } from './shared-flag.ts'
@@ -22,6 +24,9 @@ const busy = new SharedFlag(flags.busy)
 /** Stays open while the model lives: rows of large embedding tables are read when they are needed. */
 let checkpoint: Checkpoint | undefined
 let loaded: LoadedModel | undefined
+let resources: DraftingResources | undefined
+/** By name. They stay, so that a draft model keeps its cache, and a policy what it has learned. */
+const drafters = new Map<string, Drafter>()
 let turn: Promise<void> = Promise.resolve()
 
 port.on('message', (message: ToEngine) => {
@@ -59,6 +64,7 @@ async function load(folder: string, settings: LoadSettings): Promise<void> {
     },
   })
   loaded = { checkpoint, model }
+  resources = createDraftingResources({ checkpoint, model, executor })
   const info: ModelInfo = {
     folder,
     dtype,
@@ -80,7 +86,7 @@ async function run({ id, prompt, request, stop }: Extract<ToEngine, { type: 'gen
       return stopped.raised || closing.raised
     },
   }
-  const steps = generate(loaded!, createDrafter(request.drafter ?? 'none'), prompt, request, stopSign)
+  const steps = generate(loaded!, await drafterOf(request.drafter ?? 'none'), prompt, request, stopSign)
   for (;;) {
     const { done, value } = await steps.next()
     if (done) return send({ type: 'finished', id, result: value })
@@ -88,7 +94,15 @@ async function run({ id, prompt, request, stop }: Extract<ToEngine, { type: 'gen
   }
 }
 
+async function drafterOf(name: string): Promise<Drafter> {
+  const drafter = drafters.get(name) ?? (await readDrafter(name)(resources!))
+  drafters.set(name, drafter)
+  return drafter
+}
+
 async function dispose(): Promise<void> {
+  for (const drafter of drafters.values()) await drafter.dispose?.()
+  await resources?.dispose()
   await loaded?.model.dispose()
   await checkpoint?.close()
   port.close()

@@ -20,8 +20,11 @@ export function trunkGraph(spec: ModelSpec, dtype: Dtype, taps: readonly number[
   return g.build()
 }
 
-/** The LM head: `features` [rows, hidden] -> `logits` [rows, vocab] and `argmax` [rows], the lowest id of equals. */
-export function headGraph(spec: ModelSpec, dtype: Dtype): Graph {
+/**
+ * The LM head: `features` [rows, hidden] -> `logits` [rows, vocab] and `argmax` [rows], the lowest id of equals. With
+ * `top` > 0 also the likeliest tokens, `top tokens` and their `top log-probabilities`, each [rows, top].
+ */
+export function headGraph(spec: ModelSpec, dtype: Dtype, top = 0): Graph {
   const g = new GraphBuilder()
   const name = spec.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight'
   const features = g.input('features', 'f32', ['rows', spec.hiddenSize])
@@ -29,5 +32,10 @@ export function headGraph(spec: ModelSpec, dtype: Dtype): Graph {
   const logits = g.linear(features, g.weight(name, [spec.vocabSize, spec.hiddenSize], precision))
   g.output('logits', logits)
   g.output('argmax', g.argmax(logits))
+  if (top > 0) {
+    const { values, indices } = g.topK(g.logSoftmax(logits), Math.min(top, spec.vocabSize))
+    g.output('top tokens', indices)
+    g.output('top log-probabilities', values)
+  }
   return g.build()
 }

@@ -1,2 +1,2 @@
 export { type LoadOptions, loadTargetModel, type TargetModel } from './load.ts'
-export { type RowOutputs, type Rows, Target, type Want } from './target.ts'
+export { type HeadOutput, type RowOutputs, type Rows, Target, type Top, type Want } from './target.ts'

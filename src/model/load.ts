@@ -11,6 +11,8 @@ export interface LoadOptions {
   readonly dtype: Dtype
   /** Layers (from 0) whose outputs can be asked for. */
   readonly taps?: readonly number[]
+  /** How many of the likeliest tokens of a row can be asked for, with their probabilities; none unless given. */
+  readonly top?: number
   /** Called as weights are read: the share done, from 0 to 1. */
   readonly onProgress?: (share: number) => void
   readonly signal?: AbortSignal
@@ -35,7 +37,7 @@ export async function loadTargetModel(
   source: TensorSource,
   options: LoadOptions,
 ): Promise<TargetModel> {
-  const { executor, dtype, taps = [], onProgress, signal } = options
+  const { executor, dtype, taps = [], top = 0, onProgress, signal } = options
   const headWeights = spec.vocabSize * spec.hiddenSize
   const total = [...source.infos.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
   const trunkShare = Math.max(0, 1 - headWeights / total)
@@ -45,7 +47,7 @@ export async function loadTargetModel(
   })
   const trunk = await executor.compile(trunkGraph(spec, dtype, taps), source, part(0, trunkShare))
   const rest = async (): Promise<[Executable, Embedding]> => {
-    const head = await executor.compile(headGraph(spec, dtype), source, part(trunkShare, 1 - trunkShare))
+    const head = await executor.compile(headGraph(spec, dtype, top), source, part(trunkShare, 1 - trunkShare))
     return [head, await openEmbedding(source, 'model.embed_tokens.weight')]
   }
   const [head, embedding] = await rest().catch(async (error) => {
@@ -58,7 +60,7 @@ export async function loadTargetModel(
     executor: executor.name,
     streamedBytes: trunk.weightBytes + head.weightBytes,
     weightBytes: trunk.weightBytes + head.weightBytes + embedding.bytes,
-    createTarget: (capacity = spec.contextLength) => new Target(spec, { trunk, head, embedding, taps }, capacity),
+    createTarget: (capacity = spec.contextLength) => new Target(spec, { trunk, head, embedding, taps, top }, capacity),
     async dispose() {
       await trunk.dispose()
       await head.dispose()

@@ -11,10 +11,15 @@ export interface Rows {
   readonly parents: Int32Array
 }
 
+/**
+ * What the head yields of a row. `argmax`: its likeliest token; `top`: its likeliest few and their probabilities, of a
+ * model loaded with them; `logits`: all of them.
+ */
+export type HeadOutput = 'argmax' | 'top' | 'logits'
+
 /** What should leave the executor. Full logits of many rows are large: ask for them only where a rule needs them. */
 export interface Want {
-  /** `argmax`: the likeliest token of each row; `logits`: all of them. */
-  readonly head?: 'argmax' | 'logits'
+  readonly head?: HeadOutput | readonly HeadOutput[]
   /** The rows the head runs on; all unless given. */
   readonly headRows?: readonly number[]
   readonly features?: boolean
@@ -26,8 +31,15 @@ export interface Want {
 export interface RowOutputs {
   readonly argmax?: Int32Array // [headRows]
   readonly logits?: Float32Array // [headRows, vocab]
+  readonly top?: Top
   readonly features?: Float32Array // [rows, hidden]
   readonly taps?: readonly Float32Array[] // each [rows, hidden]
+}
+
+/** The likeliest tokens of each row in falling order, the lowest id first among equals. */
+export interface Top {
+  readonly tokens: Int32Array // [headRows, top]
+  readonly logProbabilities: Float32Array // [headRows, top]
 }
 
 /** What the targets of one model share. */
@@ -37,6 +49,8 @@ export interface TargetParts {
   readonly embedding: Embedding
   /** Layers whose output the trunk yields. */
   readonly taps: readonly number[]
+  /** Of how many of the likeliest tokens the head tells. */
+  readonly top: number
 }
 
 /** One text in the making: the target model, and the keys and values of the positions decided so far. */
@@ -46,6 +60,7 @@ export class Target {
   readonly #head: Executable
   readonly #embedding: Embedding
   readonly #taps: readonly number[]
+  readonly #top: number
   readonly #cache: KvCache
 
   constructor(spec: ModelSpec, parts: TargetParts, capacity: number) {
@@ -54,6 +69,7 @@ export class Target {
     this.#head = parts.head
     this.#embedding = parts.embedding
     this.#taps = parts.taps
+    this.#top = parts.top
     this.#cache = parts.trunk.createCache(capacity)
   }
 
@@ -90,6 +106,9 @@ export class Target {
           'argument',
           `layer ${layer} cannot be tapped, the model was loaded with taps of [${this.#taps}]`,
         )
+    const headOutputs = head === undefined ? [] : typeof head === 'string' ? [head] : head
+    if (headOutputs.includes('top') && this.#top === 0)
+      throw new PacelineError('argument', 'the model was loaded without its likeliest tokens (top)')
     for (const row of headRows ?? [])
       if (!(Number.isInteger(row) && row >= 0 && row < tokens.length))
         throw new PacelineError('argument', `the head cannot run on row ${row} of ${tokens.length}`)
@@ -102,7 +121,8 @@ export class Target {
     )
     const features = run.features.data as Float32Array // [rows, hidden]
     return {
-      ...(head && (await this.#runHead(head, headRows ? pick(features, headRows, hiddenSize) : features))),
+      ...(headOutputs.length > 0 &&
+        (await this.#runHead(headOutputs, headRows ? pick(features, headRows, hiddenSize) : features))),
       ...(wantsFeatures && { features }),
       ...(taps.length > 0 && { taps: taps.map((layer) => run[`tap ${layer}`].data as Float32Array) }),
     }
@@ -122,12 +142,20 @@ export class Target {
     this.#cache.dispose()
   }
 
-  async #runHead(want: 'argmax' | 'logits', features: Float32Array): Promise<RowOutputs> {
+  async #runHead(wanted: readonly HeadOutput[], features: Float32Array): Promise<RowOutputs> {
     const shape = [features.length / this.spec.hiddenSize, this.spec.hiddenSize]
-    const result = await this.#head.run({ features: { dtype: 'f32', shape, data: features } }, { outputs: [want] })
-    return want === 'argmax'
-      ? { argmax: result.argmax.data as Int32Array }
-      : { logits: result.logits.data as Float32Array }
+    const outputs = wanted.flatMap((output) => (output === 'top' ? ['top tokens', 'top log-probabilities'] : [output]))
+    const run = await this.#head.run({ features: { dtype: 'f32', shape, data: features } }, { outputs })
+    return {
+      ...(run.argmax && { argmax: run.argmax.data as Int32Array }),
+      ...(run.logits && { logits: run.logits.data as Float32Array }),
+      ...(run['top tokens'] && {
+        top: {
+          tokens: run['top tokens'].data as Int32Array,
+          logProbabilities: run['top log-probabilities'].data as Float32Array,
+        },
+      }),
+    }
   }
 
   #positions(parents: Int32Array): Tensor {

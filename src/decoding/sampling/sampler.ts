@@ -1,4 +1,5 @@
 import { PacelineError } from '../../errors.ts'
+import { isContested } from './contest.ts'
 import { createFilter, keeps } from './cutoff.ts'
 import { gumbelArgmax } from './gumbel.ts'
 import type { TokenHistory } from './history.ts'
@@ -17,6 +18,12 @@ export interface Sampler {
    * Throws code `shape` for a row of another length and `runtime` for one that is not a distribution.
    */
   draw(logits: Float32Array, position: number, history: TokenHistory): number
+
+  /** The same settings with noise of its own: as likely to draw each token, independent of what this one draws. */
+  independent(): Sampler
+
+  /** Whether errors of up to `band` in the logits could make `draw` yield another token. Throws as `draw` does. */
+  contested(logits: Float32Array, position: number, history: TokenHistory, band: number): boolean
 
   /** The processed probabilities [vocab] that `draw` draws from, one-hot at temperature 0. Throws as `draw` does. */
   distribution(logits: Float32Array, history: TokenHistory): Float32Array
@@ -49,6 +56,17 @@ export function createSampler(options: SamplingOptions, vocabSize: number): Samp
       return temperature === 0 ? top : gumbelArgmax(row, top, filter(row, row[top]), settings, position)
     },
 
+    independent: () => createSampler({ ...settings, seed: otherSeed(settings.seed) }, vocabSize),
+
+    contested(logits, position, history, band) {
+      const row = process(logits, history)
+      const top = argmax(row)
+      const everything = { logit: -Infinity, token: Infinity }
+      const cutoff = temperature === 0 ? everything : filter(row, row[top])
+      const winner = temperature === 0 ? top : gumbelArgmax(row, top, cutoff, settings, position)
+      return isContested(row, winner, cutoff, settings, position, band)
+    },
+
     distribution(logits, history) {
       const row = process(logits, history)
       const top = argmax(row)
@@ -61,6 +79,11 @@ export function createSampler(options: SamplingOptions, vocabSize: number): Samp
       return Float32Array.from(weights, (weight) => weight / total)
     },
   }
+}
+
+/** Another seed, far from it and from the small numbers that people choose. */
+function otherSeed(seed: number): number {
+  return (seed + 0x15555555555555) % 2 ** 53
 }
 
 /** The token with the largest logit, the lowest id among equals. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Drafter } from '../../decoding/index.ts'
+import { begun, emitting } from '../../decoding/tiny.ts'
 import { promptLookup } from './prompt-lookup.ts'
 
 async function propose(drafter: Drafter, root: number, rows = 64) {
@@ -9,30 +10,30 @@ async function propose(drafter: Drafter, root: number, rows = 64) {
 
 test('guesses what followed the same tokens in the prompt, one after the other', async () => {
   const drafter = promptLookup()
-  await drafter.start({ tokens: [1, 2, 3, 4, 5, 9, 1, 2, 3] })
+  await drafter.start(begun([1, 2, 3, 4, 5, 9, 1, 2, 3]))
   expect(await propose(drafter, 3)).toEqual({ tokens: [3, 4, 5, 9, 1, 2, 3], parents: [-1, 0, 1, 2, 3, 4, 5] })
 })
 
 test('guesses nothing where nothing recurs', async () => {
   const drafter = promptLookup()
-  await drafter.start({ tokens: [1, 2, 3, 4, 3] })
+  await drafter.start(begun([1, 2, 3, 4, 3]))
   expect((await propose(drafter, 3)).tokens).toEqual([3])
 })
 
 test('learns from the text as it grows', async () => {
   const drafter = promptLookup()
-  await drafter.start({ tokens: [7, 1, 2] })
+  await drafter.start(begun([7, 1, 2]))
   expect((await propose(drafter, 2)).tokens).toEqual([2])
-  await drafter.observe({ path: [0], bonus: 5, emitted: [6, 5] })
-  await drafter.observe({ path: [0], bonus: 2, emitted: [1, 2] })
+  await drafter.observe(emitting(6, 5))
+  await drafter.observe(emitting(1, 2))
   expect((await propose(drafter, 2)).tokens).toEqual([2, 6, 5, 1, 2])
 })
 
 test('the longest ending decides, and of its occurrences the last', async () => {
   const drafter = promptLookup()
-  await drafter.start({ tokens: [1, 2, 3, 10, 9, 2, 3, 20, 1, 2, 3] })
+  await drafter.start(begun([1, 2, 3, 10, 9, 2, 3, 20, 1, 2, 3]))
   expect((await propose(drafter, 3)).tokens.slice(0, 2)).toEqual([3, 10])
-  await drafter.start({ tokens: [1, 2, 3, 10, 9, 2, 3, 20, 8, 2, 3] })
+  await drafter.start(begun([1, 2, 3, 10, 9, 2, 3, 20, 8, 2, 3]))
   expect((await propose(drafter, 3)).tokens.slice(0, 2)).toEqual([3, 20])
 })
 
@@ -46,7 +47,7 @@ test('guesses no more than asked for, nor than the budget holds beside the root'
     [7, 1],
   ] as const) {
     const drafter = promptLookup(guesses === undefined ? {} : { guesses })
-    await drafter.start({ tokens: repeated })
+    await drafter.start(begun(repeated))
     lengths.push((await propose(drafter, 2, rows)).tokens.length)
   }
   expect(lengths).toEqual([8, 4, 4, 1])
@@ -54,17 +55,17 @@ test('guesses no more than asked for, nor than the budget holds beside the root'
 
 test('a new text begins without memory of the one before', async () => {
   const drafter = promptLookup()
-  await drafter.start({ tokens: [1, 2, 3, 4, 1, 2] })
-  await drafter.start({ tokens: [1, 2] })
+  await drafter.start(begun([1, 2, 3, 4, 1, 2]))
+  await drafter.start(begun([1, 2]))
   expect((await propose(drafter, 2)).tokens).toEqual([2])
 })
 
 test('n-grams can be as short or as long as asked', async () => {
   const single = promptLookup({ minNgram: 1 })
-  await single.start({ tokens: [1, 2, 3, 1] })
+  await single.start(begun([1, 2, 3, 1]))
   expect((await propose(single, 1)).tokens).toEqual([1, 2, 3, 1])
   const long = promptLookup({ minNgram: 4, maxNgram: 4 })
-  await long.start({ tokens: [1, 2, 3, 9, 1, 2, 3] })
+  await long.start(begun([1, 2, 3, 9, 1, 2, 3]))
   expect((await propose(long, 3)).tokens).toEqual([3])
 })
 

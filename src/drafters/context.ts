@@ -1,0 +1,22 @@
+import type { PassCosts } from '../decoding/index.ts'
+import type { TargetModel } from '../model/index.ts'
+
+/** What a drafter may ask of the world when it is made. All of it lives as long as the target. */
+export interface DrafterContext {
+  readonly target: TargetModel
+  /** What passes of the target cost; measured when first asked for. */
+  costs(): Promise<PassCosts>
+  /**
+   * A model to draft with: the folder of the drafter's name, or where it names none, the folder `beside` in that of the
+   * target. Throws code `checkpoint`, with the first token that differs, unless its vocabulary is the target's.
+   */
+  openModel(path: string | undefined, beside: string, options: { readonly top: number }): Promise<DraftingModel>
+  /** A JSON file of the drafter's folder, of `openModel`'s rules. Throws code `file` or `format`. */
+  readJson(path: string | undefined, beside: string, file: string): Promise<unknown>
+}
+
+export interface DraftingModel {
+  readonly model: TargetModel
+  /** What its passes cost; measured when first asked for. */
+  costs(): Promise<PassCosts>
+}

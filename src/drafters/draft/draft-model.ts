@@ -1,0 +1,167 @@
+import {
+  type Acceptance,
+  chain,
+  type Draft,
+  type Drafter,
+  type Prefilled,
+  type Sampler,
+  TokenHistory,
+} from '../../decoding/index.ts'
+import type { HeadOutput, RowOutputs, Target, TargetModel } from '../../model/index.ts'
+import type { Confidence, Guess, Policy } from '../policies/index.ts'
+
+export interface DraftModelOptions {
+  /** Guesses per step at most, whatever the policy says. */
+  readonly maxGuesses?: number
+}
+
+/** How many of the likeliest tokens a draft model is loaded with: what policies look at. */
+export const draftTop = 8
+
+/** Prompts enter the draft model's cache in passes of this many rows. */
+const prefillRows = 256
+
+/**
+ * Speculative sampling with a draft model (Leviathan et al. 2023; Chen et al. 2023): a smaller model of the same vocabulary
+ * writes on, `policy` says how far. `model` must have been loaded with `draftTop` likeliest tokens; it stays the caller's.
+ */
+export function draftModel(model: TargetModel, policy: Policy, { maxGuesses = 16 }: DraftModelOptions = {}): Drafter {
+  let text: DraftText | undefined
+  let guesses: readonly Guess[] = []
+  return {
+    name: `draft:${policy.name}`,
+
+    async start(prefilled) {
+      text ??= new DraftText(model.createTarget())
+      await text.begin(prefilled)
+    },
+
+    async propose(root, { rows }): Promise<Draft> {
+      const most = Math.min(maxGuesses, rows - 1, text!.room)
+      const drafted: Guess[] = []
+      const proposal: Float32Array[] = []
+      const state = () => ({ guesses: drafted, position: text!.position })
+      while (drafted.length < most && policy.continueDrafting(state())) {
+        const { guess, distribution } = await text!.next()
+        drafted.push(guess)
+        if (distribution) proposal.push(distribution)
+      }
+      guesses = drafted
+      const tree = chain(
+        root,
+        drafted.map(({ token }) => token),
+      )
+      return { tree, forwards: drafted.length, ...(proposal.length > 0 && { proposal }) }
+    },
+
+    observe({ path, emitted }) {
+      const position = text!.settle(path, emitted)
+      policy.observe?.({ guesses, position, accepted: path.length - 1 })
+    },
+
+    dispose() {
+      text?.dispose()
+      text = undefined
+    },
+  }
+}
+
+/** The text as the draft model sees it: what is decided, and behind it the guesses of the step. */
+class DraftText {
+  readonly #model: Target
+  #sampler!: Sampler
+  #history!: TokenHistory
+  #proposes = false
+  /** Tokens whose keys and values are in the cache. */
+  #cached: number[] = []
+  /** The text's last tokens, which are not: the next pass begins with them. */
+  #waiting: number[] = []
+  /** Guesses of the step. */
+  #guessed = 0
+
+  constructor(model: Target) {
+    this.#model = model
+  }
+
+  /** Reads the prompt but its last token; what it shares with the text before is there already. */
+  async begin({ tokens, sampler, rule }: Prefilled): Promise<void> {
+    this.#sampler = sampler
+    this.#proposes = rule === 'rejection'
+    this.#history = new TokenHistory(tokens)
+    this.#guessed = 0
+    const before = tokens.slice(0, Math.min(tokens.length - 1, this.#model.capacity))
+    let shared = 0
+    while (shared < before.length && before[shared] === this.#cached[shared]) shared++
+    this.#forgetFrom(shared)
+    for (let start = shared; start < before.length; start += prefillRows)
+      await this.#read(before.slice(start, start + prefillRows))
+    this.#waiting = tokens.slice(before.length)
+  }
+
+  /** Output position of the next guess. */
+  get position(): number {
+    return this.#history.length
+  }
+
+  /** Guesses that the context of the draft model has room for. */
+  get room(): number {
+    return Math.max(0, this.#model.capacity - this.#cached.length - this.#waiting.length + 1)
+  }
+
+  /** The next guess, and with `rejection` what it was drawn from. */
+  async next(): Promise<{ guess: Guess; distribution?: Float32Array }> {
+    const sampler = this.#sampler
+    const outputs = await this.#read(this.#waiting, sampler.greedy ? ['top'] : ['top', 'logits'])
+    const { logits } = outputs
+    const token = logits ? sampler.draw(logits, this.position, this.#history) : outputs.top!.tokens[0]
+    const distribution = logits && this.#proposes ? sampler.distribution(logits, this.#history) : undefined
+    this.#history.push(token)
+    this.#guessed++
+    this.#waiting = [token]
+    return { guess: { token, confidence: confidenceOf(token, outputs) }, ...(distribution && { distribution }) }
+  }
+
+  /** Takes back the guesses that were not accepted. Returns the output position that the step began at. */
+  settle(path: Acceptance['path'], emitted: readonly number[]): number {
+    // The last guess was never read.
+    const unread = this.#guessed > 0 ? this.#guessed - 1 : 0
+    const decided = this.#cached.length - unread
+    const kept = Math.min(path.length - 1, unread)
+    this.#forgetFrom(decided + kept)
+    if (this.#guessed > 0) this.#waiting = emitted.slice(kept)
+    else this.#waiting.push(...emitted)
+    for (; this.#guessed > 0; this.#guessed--) this.#history.pop()
+    const position = this.position
+    for (const token of emitted) this.#history.push(token)
+    return position
+  }
+
+  dispose(): void {
+    this.#model.dispose()
+  }
+
+  async #read(tokens: readonly number[], head?: readonly HeadOutput[]): Promise<RowOutputs> {
+    const rows = Int32Array.from(tokens)
+    const pass = { tokens: rows, parents: rows.map((_, i) => i - 1) }
+    const outputs = await this.#model.forward(pass, head ? { head, headRows: [rows.length - 1] } : {})
+    this.#model.commit(rows.map((_, i) => i))
+    this.#cached.push(...tokens)
+    return outputs
+  }
+
+  #forgetFrom(length: number): void {
+    this.#model.truncate(length)
+    this.#cached.length = length
+  }
+}
+
+function confidenceOf(token: number, { top, logits }: RowOutputs): Confidence {
+  const { tokens, logProbabilities } = top!
+  const probabilities = Array.from(logProbabilities, Math.exp)
+  const likeliest = tokens[0]
+  const probability =
+    token === likeliest || !logits ? probabilities[0] : probabilities[0] * Math.exp(logits[token] - logits[likeliest])
+  const rest = Math.max(0, 1 - probabilities.reduce((a, b) => a + b))
+  const entropy = [...probabilities, rest].reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0)
+  return { probability, top: probabilities, entropy }
+}

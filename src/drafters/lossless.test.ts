@@ -1,0 +1,54 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Drafter, SamplingOptions } from '../decoding/index.ts'
+import type { TargetModel } from '../model/index.ts'
+import { none } from './none.ts'
+import { everyDrafter, run, tinyPair, tokensOf } from './tiny.ts'
+
+const prompt = [5, 9, 2, 33, 5, 9, 2]
+
+let target: TargetModel
+let drafters: Drafter[]
+beforeAll(async () => {
+  const pair = await tinyPair()
+  target = pair.target
+  drafters = await everyDrafter(pair.target, pair.draft)
+})
+
+const samplings: [string, SamplingOptions][] = [
+  ['greedy', {}],
+  ['at temperature 1', { temperature: 1, seed: 7 }],
+  ['with filters', { temperature: 1.5, topK: 20, topP: 0.9, minP: 0.01, seed: 8 }],
+  ['with penalties', { temperature: 1, frequencyPenalty: 1.5, repetitionPenalty: 1.2, seed: 9 }],
+]
+
+describe.each(samplings)('every drafter leaves the text as it is: %s', (_, sampling) => {
+  test.each([true, false])('shared noise: %s', async (sharedNoise) => {
+    const truth = tokensOf(await run(target, none(), prompt, { sampling }))
+    for (const drafter of drafters)
+      for (const maxRows of [64, 3, 1]) {
+        const steps = await run(target, drafter, prompt, { sampling, sharedNoise, maxRows })
+        expect([drafter.name, tokensOf(steps)]).toEqual([drafter.name, truth])
+        expect(Math.max(...steps.map(({ rows }) => rows))).toBeLessThanOrEqual(maxRows)
+      }
+  })
+})
+
+test('every drafter starts each text anew', async () => {
+  const truth = [[3, 1, 4], prompt, [3, 1, 4, 1, 5]]
+  for (const drafter of drafters)
+    for (const text of truth)
+      expect([drafter.name, tokensOf(await run(target, drafter, text))]).toEqual([
+        drafter.name,
+        tokensOf(await run(target, none(), text)),
+      ])
+})
+
+test('every drafter stays within the context', async () => {
+  for (const drafter of drafters) {
+    const options = { capacity: 20, maxTokens: 100 }
+    expect([drafter.name, tokensOf(await run(target, drafter, prompt, options))]).toEqual([
+      drafter.name,
+      tokensOf(await run(target, none(), prompt, options)),
+    ])
+  }
+})

@@ -1,0 +1,7 @@
+export { adaptive } from './adaptive.ts'
+export { confidence } from './confidence.ts'
+export { constant } from './constant.ts'
+export { costAware, type DraftCosts } from './cost-aware.ts'
+export { heuristic } from './heuristic.ts'
+export { oracle } from './oracle.ts'
+export type { Confidence, DraftOutcome, DraftState, Guess, Policy } from './policy.ts'

@@ -1,0 +1,77 @@
+import {
+  createSampler,
+  type DecodeOptions,
+  type Drafter,
+  decode,
+  passCosts,
+  prefill,
+  type SamplingOptions,
+  type Step,
+} from '../decoding/index.ts'
+import { loadTargetModel, type TargetModel } from '../model/index.ts'
+import { tinyModel } from '../model/tiny.ts'
+import { type Executor, referenceExecutor } from '../runtime/index.ts'
+import type { DrafterContext } from './context.ts'
+import { allDrafters, readDrafter } from './registry.ts'
+
+/** A small target and a smaller model that sometimes agrees with it. */
+export async function tinyPair(executor: Executor = referenceExecutor) {
+  const fields = { architecture: 'mistral', windows: [null, 12] } as const
+  const { spec, source } = tinyModel(fields, 3)
+  const target = await loadTargetModel(spec, source, { executor, dtype: 'f32' })
+  const draft = await loadTargetModel(spec, source, { executor, dtype: 'int4-pure', top: 8 })
+  return { target, draft }
+}
+
+/** Files that drafters of `allDrafters` read. */
+const files: Readonly<Record<string, unknown>> = {}
+
+/** A world in which every drafter can be made. */
+export function tinyContext(target: TargetModel, draft: TargetModel): DrafterContext {
+  const costs = async () =>
+    passCosts(1, [
+      [8, 1.4],
+      [32, 4],
+    ])
+  const draftCosts = async () => passCosts(0.1, [[8, 1.4]])
+  return {
+    target,
+    costs,
+    openModel: async () => ({ model: draft, costs: draftCosts }),
+    readJson: async (_path, _beside, file) => files[file],
+  }
+}
+
+/** Every drafter by its name. */
+export async function everyDrafter(target: TargetModel, draft: TargetModel): Promise<Drafter[]> {
+  const context = tinyContext(target, draft)
+  return Promise.all(allDrafters.map((name) => readDrafter(name)(context)))
+}
+
+export interface TinyRun extends Partial<Omit<DecodeOptions, 'sampler'>> {
+  readonly sampling?: SamplingOptions
+  readonly capacity?: number
+}
+
+/** All steps of a generation: 40 tokens unless it says otherwise. */
+export async function run(
+  model: TargetModel,
+  drafter: Drafter,
+  prompt: readonly number[],
+  { sampling = {}, capacity, ...options }: TinyRun = {},
+): Promise<Step[]> {
+  const target = model.createTarget(capacity)
+  const settings = {
+    maxTokens: 40,
+    eosTokenIds: [],
+    ...options,
+    sampler: createSampler(sampling, model.spec.vocabSize),
+  }
+  await prefill(target, drafter, prompt, settings)
+  const steps: Step[] = []
+  for await (const step of decode(target, drafter, prompt, settings)) steps.push(step)
+  target.dispose()
+  return steps
+}
+
+export const tokensOf = (steps: readonly Step[]): number[] => steps.flatMap(({ tokens }) => [...tokens])

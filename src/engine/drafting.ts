@@ -1,0 +1,110 @@
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Checkpoint, openCheckpoint, type TextCodec } from '../checkpoint/index.ts'
+import { measureCosts } from '../decoding/index.ts'
+import type { DrafterContext, DraftingModel } from '../drafters/index.ts'
+import { PacelineError } from '../errors.ts'
+import { loadTargetModel, type TargetModel } from '../model/index.ts'
+import type { Executor } from '../runtime/index.ts'
+
+/** A loaded target with all that drafters for it are made of. */
+export interface DraftingOptions {
+  readonly checkpoint: Pick<Checkpoint, 'folder' | 'spec' | 'text'>
+  readonly model: TargetModel
+  readonly executor: Executor
+}
+
+/** What drafters of one target share: models are opened, and costs measured, once. */
+export interface DraftingResources extends DrafterContext {
+  dispose(): Promise<void>
+}
+
+export function createDraftingResources({ checkpoint, model, executor }: DraftingOptions): DraftingResources {
+  const opened = new Map<string, Promise<DraftingModel & { close(): Promise<void> }>>()
+  const costs = once(() => measureCosts(model))
+
+  async function open(folder: string, top: number) {
+    const draft = await openCheckpoint(folder)
+    try {
+      requireSameVocabulary(checkpoint.text, draft.text, checkpoint.folder, folder)
+      const loaded = await loadTargetModel(draft.spec, draft.source, { executor, dtype: model.dtype, top })
+      const close = async () => {
+        await loaded.dispose()
+        await draft.close()
+      }
+      return { model: loaded, costs: once(() => measureCosts(loaded)), close }
+    } catch (error) {
+      await draft.close()
+      throw error
+    }
+  }
+
+  return {
+    target: model,
+    costs,
+
+    async openModel(path, beside, { top }) {
+      const folder = await locate(checkpoint.folder, path, beside)
+      const key = `${top} ${folder}`
+      const there = opened.get(key) ?? open(folder, top)
+      opened.set(key, there)
+      there.catch(() => opened.delete(key))
+      return there
+    },
+
+    async readJson(path, beside, file) {
+      const name = join(await locate(checkpoint.folder, path, beside), file)
+      const text = await readFile(name, 'utf8').catch((cause) => {
+        throw new PacelineError('file', `${name}: cannot be read: ${cause.message}`, { cause })
+      })
+      try {
+        return JSON.parse(text)
+      } catch (cause) {
+        throw new PacelineError('format', `${name}: not JSON: ${(cause as Error).message}`, { cause })
+      }
+    },
+
+    async dispose() {
+      for (const model of opened.values()) await (await model).close()
+      opened.clear()
+    },
+  }
+}
+
+async function locate(target: string, path: string | undefined, beside: string): Promise<string> {
+  if (path !== undefined) return path
+  const folder = join(target, beside)
+  const found = await stat(folder).catch(() => undefined)
+  if (found?.isDirectory()) return folder
+  throw new PacelineError(
+    'file',
+    `${folder}: there is no such folder. A drafter without a path is looked for beside its target; name another as NAME=FOLDER.`,
+  )
+}
+
+/** Guesses are token ids: an id must be the same token in both models. Throws code `checkpoint` where it is not. */
+export function requireSameVocabulary(
+  target: TextCodec,
+  draft: TextCodec,
+  targetName: string,
+  draftName: string,
+): void {
+  for (let id = 0; id < Math.max(target.vocabSize, draft.vocabSize); id++) {
+    const [ours, theirs] = [target.tokenOf(id), draft.tokenOf(id)]
+    if (ours === theirs) continue
+    const show = (token: string | undefined) => (token === undefined ? 'no token' : JSON.stringify(token))
+    throw new PacelineError(
+      'checkpoint',
+      `${draftName} cannot draft for ${targetName}: token ${id} is ${show(theirs)} there and ${show(ours)} in the target. ` +
+        'Choose a draft model with the same tokenizer.',
+    )
+  }
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
