@@ -17,8 +17,12 @@ export interface NativeOptions {
 /** Rows that the kernels pack side by side: weights arrive in multiples of it. */
 const panelRows = 16
 
-/** Runs graphs as native programs on the CPU. Throws code `runtime` where the addon is not there. */
+/**
+ * Runs graphs as native programs on the CPU, all of them on one team of threads: the threads of a second team would stay
+ * awake for their next program where those of the first one work. Throws code `runtime` where the addon is not there.
+ */
 export function nativeExecutor({ threads = availableParallelism(), isa }: NativeOptions = {}): Executor {
+  const team = sharedPool(threads)
   return {
     name: 'native',
     async compile(graph, source, options = {}) {
@@ -27,15 +31,33 @@ export function nativeExecutor({ threads = availableParallelism(), isa }: Native
       const kernels = isa ?? addon.isa()
       const weights = await packAll(addon, kernels, graph, source, options)
       return guarded(() => {
-        const pool = new addon.Pool(threads)
-        return new NativeExecutable(
-          addon,
-          pool,
-          new addon.Program(pool, { ...program, weights, isa: kernels }),
-          graph,
-          weights,
-        )
+        const pool = team.acquire(addon)
+        try {
+          const native = new addon.Program(pool, { ...program, weights, isa: kernels })
+          return new NativeExecutable(addon, native, graph, weights, team.release)
+        } catch (error) {
+          team.release()
+          throw error
+        }
       })
+    },
+  }
+}
+
+/** A pool that exists while somebody uses it. */
+function sharedPool(threads: number) {
+  let pool: InstanceType<Addon['Pool']> | undefined
+  let users = 0
+  return {
+    acquire(addon: Addon) {
+      pool ??= new addon.Pool(threads)
+      users++
+      return pool
+    },
+    release() {
+      if (--users > 0) return
+      pool?.dispose()
+      pool = undefined
     },
   }
 }
@@ -80,20 +102,20 @@ const addRows: Record<Weight['precision'], (to: NativeWeight, rows: WeightRows, 
 class NativeExecutable implements Executable {
   readonly weightBytes: number
   readonly #addon: Addon
-  readonly #pool: InstanceType<Addon['Pool']>
   readonly #program: NativeProgram
   readonly #graph: Graph
   readonly #outputs: readonly string[]
+  #release: (() => void) | undefined
 
   constructor(
     addon: Addon,
-    pool: InstanceType<Addon['Pool']>,
     program: NativeProgram,
     graph: Graph,
     weights: readonly NativeWeight[],
+    release: () => void,
   ) {
     this.#addon = addon
-    this.#pool = pool
+    this.#release = release
     this.#program = program
     this.#graph = graph
     this.#outputs = [...graph.outputs.keys()]
@@ -133,7 +155,8 @@ class NativeExecutable implements Executable {
 
   async dispose(): Promise<void> {
     this.#program.dispose()
-    this.#pool.dispose()
+    this.#release?.()
+    this.#release = undefined
   }
 }
 
