@@ -1,5 +1,7 @@
 export type { DrafterContext, DraftingModel } from './context.ts'
 export { type DraftModelOptions, draftModel, draftTop } from './draft/draft-model.ts'
+export { type JacobiOptions, jacobi } from './jacobi/jacobi.ts'
+export { type LookaheadOptions, lookahead } from './lookahead/lookahead.ts'
 export { none } from './none.ts'
 export * from './policies/index.ts'
 export { type PromptLookupOptions, promptLookup } from './prompt-lookup/prompt-lookup.ts'

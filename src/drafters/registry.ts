@@ -2,6 +2,8 @@ import type { Awaitable, Drafter } from '../decoding/index.ts'
 import { PacelineError } from '../errors.ts'
 import type { DrafterContext } from './context.ts'
 import { draftMethod } from './draft/method.ts'
+import { jacobiMethod } from './jacobi/method.ts'
+import { lookaheadMethod } from './lookahead/method.ts'
 import { none } from './none.ts'
 import { promptLookup } from './prompt-lookup/prompt-lookup.ts'
 
@@ -39,6 +41,8 @@ const drafters: Readonly<Record<string, Method>> = {
     },
   },
   draft: draftMethod,
+  jacobi: jacobiMethod,
+  lookahead: lookaheadMethod,
 }
 
 /** Names and one line about each, for help texts. */
