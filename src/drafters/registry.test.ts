@@ -42,6 +42,12 @@ test('the variant of prompt-lookup is the number of guesses', async () => {
   expect([...(await drafter.propose(2, { rows: 8 })).tree.tokens]).toEqual([2, 3, 4])
 })
 
+test('jacobi and lookahead take their sizes from the name, or from what passes cost', async () => {
+  for (const name of ['jacobi:7', 'lookahead:4-3-2']) expect((await create(name)).name).toBe(name)
+  expect((await create('jacobi')).name).toMatch(/^jacobi:\d+$/)
+  expect((await create('lookahead')).name).toMatch(/^lookahead:\d+-\d+-\d+$/)
+})
+
 describe('a name that means nothing is an error of code argument', () => {
   test.each<[string, RegExp]>([
     ['', /no drafter "", expected one of none, prompt-lookup, draft/],
@@ -53,6 +59,16 @@ describe('a name that means nothing is an error of code argument', () => {
     ['prompt-lookup=models/x', /prompt-lookup takes no path/],
     ['prompt-lookup:3=models/x', /prompt-lookup takes no path/],
     ['prompt-lookup:x', /drafter "prompt-lookup:x": expected a whole number of guesses, such as prompt-lookup:10/],
+    ...['0', '1', '', 'x', '2.5'].map((variant): [string, RegExp] => [
+      `jacobi:${variant}`,
+      /expected a whole number of rows of at least 2, such as jacobi:8/,
+    ]),
+    ...['4', '4-3', '4-3-4-2', '0-3-4', '4-1-4', '4-3-0', '4-3-', ''].map((variant): [string, RegExp] => [
+      `lookahead:${variant}`,
+      /expected window, n-gram size \(at least 2\) and guesses, such as lookahead:4-3-4/,
+    ]),
+    ['jacobi=models/x', /jacobi takes no path/],
+    ['lookahead=models/x', /lookahead takes no path/],
     ...['0', '', '-1', '1.5', '1e1', ' 7'].map((variant): [string, RegExp] => [
       `prompt-lookup:${variant}`,
       /expected a whole number of guesses/,

@@ -1,12 +1,14 @@
 import {
   createSampler,
   type DecodeOptions,
+  type Draft,
   type Drafter,
   decode,
   passCosts,
   prefill,
   type SamplingOptions,
   type Step,
+  verify,
 } from '../decoding/index.ts'
 import { loadTargetModel, type TargetModel } from '../model/index.ts'
 import { tinyModel } from '../model/tiny.ts'
@@ -75,3 +77,62 @@ export async function run(
 }
 
 export const tokensOf = (steps: readonly Step[]): number[] => steps.flatMap(({ tokens }) => [...tokens])
+
+/** A step of `play`: what was proposed, and what became of it. */
+export interface PlayedStep {
+  readonly draft: Draft
+  readonly emitted: readonly number[]
+}
+
+/**
+ * The loop over a target that is a function from a text to its next token: quick enough for many random targets, and
+ * shows every draft. Ends once `length` tokens are emitted.
+ */
+export async function play(
+  next: (text: readonly number[]) => number,
+  drafter: Drafter,
+  prompt: readonly number[],
+  length: number,
+  maxRows = 64,
+): Promise<PlayedStep[]> {
+  const text = [...prompt]
+  await drafter.start({ tokens: prompt, sampler: createSampler({}, 64), rule: 'target-draw' })
+  const steps: PlayedStep[] = []
+  while (text.length < prompt.length + length) {
+    const rows = Math.min(maxRows, prompt.length + length - text.length)
+    const draft = await drafter.propose(text[text.length - 1], { rows })
+    const tokens = [...draft.tree.tokens, ...(draft.riders?.tokens ?? [])]
+    const parents = [...draft.tree.parents, ...(draft.riders?.parents ?? [])]
+    const before = [...text]
+    const draw = (row: number) => {
+      const behind: number[] = []
+      for (let at = row; at > 0; at = parents[at]) behind.unshift(tokens[at])
+      return next([...before, ...behind])
+    }
+    const { path, bonus } = verify(draft.tree, draw)
+    const emitted = [...path.slice(1).map((row) => tokens[row]), bonus]
+    text.push(...emitted)
+    await drafter.observe({ path, bonus, emitted, draw })
+    steps.push({ draft, emitted })
+  }
+  return steps
+}
+
+/** A target whose next token follows from the last `order` ones, in no way that anyone could guess. */
+export function hashed(order: number, seed: number): (text: readonly number[]) => number {
+  return (text) => {
+    const hash = text.slice(-order).reduce((sum, token) => Math.imul(sum ^ token, 0x9e3779b1) + seed, seed)
+    return (hash >>> 16) % 16
+  }
+}
+
+/** The text that `next` alone writes behind `prompt`. */
+export function written(
+  next: (text: readonly number[]) => number,
+  prompt: readonly number[],
+  length: number,
+): number[] {
+  const text = [...prompt]
+  while (text.length < prompt.length + length) text.push(next(text))
+  return text.slice(prompt.length)
+}

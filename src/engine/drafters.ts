@@ -31,3 +31,37 @@ export interface DraftOptions {
 export function draft({ policy = 'cost-aware', folder }: DraftOptions = {}): string {
   return `draft:${policy}${folder === undefined ? '' : `=${folder}`}`
 }
+
+/**
+ * Jacobi decoding: what the pass before yielded behind its guesses is guessed next. `block`: rows of a pass, the root
+ * included; chosen by what passes cost here unless given.
+ */
+export function jacobi({ block }: { readonly block?: number } = {}): string {
+  if (block === undefined) return 'jacobi'
+  if (!(Number.isInteger(block) && block >= 2))
+    throw new PacelineError('argument', `jacobi: block is ${block}, expected an integer of at least 2`)
+  return `jacobi:${block}`
+}
+
+export interface LookaheadSizes {
+  /** W: positions that the window looks ahead. */
+  readonly window: number
+  /** N: tokens of an n-gram with the one that it is found by; at least 2. */
+  readonly ngram: number
+  /** G: n-grams that are checked in a step. */
+  readonly guesses: number
+}
+
+/** Lookahead decoding: iterates carried along find n-grams. The sizes are chosen by what passes cost here unless given. */
+export function lookahead(sizes?: LookaheadSizes): string {
+  if (sizes === undefined) return 'lookahead'
+  const { window, ngram, guesses } = sizes
+  for (const [name, value, low] of [
+    ['window', window, 1],
+    ['ngram', ngram, 2],
+    ['guesses', guesses, 1],
+  ] as const)
+    if (!(Number.isInteger(value) && value >= low))
+      throw new PacelineError('argument', `lookahead: ${name} is ${value}, expected an integer of at least ${low}`)
+  return `lookahead:${window}-${ngram}-${guesses}`
+}

@@ -11,8 +11,8 @@ export interface JacobiOptions {
  * Jacobi decoding (Santilli et al. 2023, section 3): greedy text solves y[i] = argmax p(. | y[<i]) for all i, and the
  * fixed-point iteration that updates a block of unknowns at once reaches it in at most as many passes as there are
  * unknowns. The guesses of a step are the newest iterate, and the pass that checks them computes the next one. What is
- * right is decided early and the block filled up again, as in the decoding of Kou et al. 2024 (CLLM, section 3.3): weights
- * tuned to converge fast are drafted for by this same drafter, with the block that they were tuned for.
+ * right is decided early, as by Kou et al. 2024, and the block filled up again. A target tuned to converge fast (their
+ * CLLM) takes this same drafter, with the block that it was tuned for.
  *
  * Above temperature 0 an iterate holds the target's draws, each with the noise of its position, in place of the argmax.
  * The noise is fixed, so the system has one solution, which is the sampled text, and the iteration reaches it just so.
