@@ -1,6 +1,8 @@
 export { type DeviceProfile, measureDevice } from '../runtime/index.ts'
 export type { Question } from '../training/index.ts'
 export { type Accuracy, type AccuracyOptions, measureAccuracy } from './accuracy.ts'
+export * from './charts/index.ts'
+export * from './compare/index.ts'
 export { type EvaluateOptions, type Evaluation, evaluate, type TaskLoss } from './evaluate.ts'
 export { type Profile, type ProfileOptions, profile, profiledRows } from './profile.ts'
 export { drawSamples, promptsOfDataset, promptsOfSuite, type Sample, type SamplePrompt } from './samples.ts'
