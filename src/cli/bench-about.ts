@@ -44,9 +44,9 @@ export function notesOf(
 ): BenchReport['notes'] {
   return [
     ...(cutToFirstTurn > 0
-      ? [`Of ${count(cutToFirstTurn)} questions with several turns only the first was asked.`]
+      ? [`Questions with several turns, of which only the first was asked: ${count(cutToFirstTurn)}.`]
       : []),
-    ...(tooLong > 0 ? [`${count(tooLong)} questions leave no room in the context and were left out.`] : []),
+    ...(tooLong > 0 ? [`Questions left out, since they leave no room in the context: ${count(tooLong)}.`] : []),
     ...[...leftOut].map(([name, why]) => `${name} was left out: ${why}`),
   ]
 }

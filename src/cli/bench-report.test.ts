@@ -48,7 +48,7 @@ const report: BenchReport = {
     command: 'paceline bench --drafters \'a<b>&"c"\'',
   },
   complete: false,
-  notes: ['Of 2 questions with several turns only the first was asked.'],
+  notes: ['Questions with several turns, of which only the first was asked: 2.'],
 }
 
 const texts = { terminal: renderBench(report), markdown: renderBenchMarkdown(report), html: renderBenchHtml(report) }

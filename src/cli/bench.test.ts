@@ -49,7 +49,7 @@ describe('paceline bench', () => {
     }
     expect(report.model.dtypes[0]).toMatchObject({ dtype: 'f32', peakBytes: expect.any(Number) })
     expect(report.model.dtypes[0].peakBytes).toBeGreaterThan(report.model.dtypes[0].weightBytes)
-    const note = 'Of 1 questions with several turns only the first was asked.'
+    const note = 'Questions with several turns, of which only the first was asked: 1.'
     for (const text of [stdout, await readFile(files.markdown, 'utf8'), await readFile(files.html, 'utf8')])
       for (const part of ['prompt-lookup', '2/2', note]) expect(text).toContain(part)
     expect((await readdir(folder)).filter((name) => name.includes('partial'))).toEqual([])
@@ -86,6 +86,7 @@ describe('paceline bench', () => {
       [['--drafters', 'medusa'], 2, /there is no drafter "medusa"/],
       [['--drafters', 'draft:oracle-2'], 2, /oracle-2/],
       [['--temperature', '0,x'], 2, /--temperature/],
+      [['--drafters', 'draft:oracle', '--rule', 'rejection', '--temperature', '1'], 2, /draft:oracle cannot know/],
       [['--suite', at('nowhere')], 1, /nowhere: cannot be read/],
       [['--json', at('no/where.json')], 1, /where\.json: cannot be written/],
       [['--html', at('no/where.html')], 1, /where\.html: cannot be written/],

@@ -112,6 +112,9 @@ async function bench(folder: string, flags: BenchFlags): Promise<void> {
   const file = json === '-' ? undefined : json
   if (resume && file === undefined)
     throw new PacelineError('argument', '--resume goes on with what is beside --json FILE: name that file')
+  const knowing = flags.drafters.find((name) => name.startsWith('draft:oracle'))
+  if (knowing !== undefined && flags.rule === 'rejection' && flags.temperature.some((t) => t > 0))
+    throw new PacelineError('argument', `${knowing} cannot know what --rule rejection will draw: leave out one of them`)
   for (const out of [file, markdown, html]) if (out !== undefined) await requireWritableFolder(out)
   if (file !== undefined) await requirePartial(file, resume ? 'resume' : force ? 'replace' : 'new')
   const suites = flags.suite ?? [defaultSuite()]

@@ -95,7 +95,7 @@ async function withDtype(
   leftOut: Map<string, string>,
   work: (match: Match) => Promise<void>,
 ): Promise<void> {
-  const { checkpoint, executor, contestants, prompts, signal } = options
+  const { checkpoint, executor, contestants, prompts, temperatures, signal } = options
   report(`loading ${dtype}`)
   const loading = { executor, dtype, ...(signal && { signal }) }
   const model = await loadTargetModel(checkpoint.spec, checkpoint.source, loading).catch((error) => {
@@ -117,7 +117,8 @@ async function withDtype(
     }
     const match = createMatch(model, prepared, prompts, options)
     report(`warming up ${dtype}`)
-    const { cacheBytes } = await match.warmUp()
+    let cacheBytes = 0
+    for (const temperature of temperatures) cacheBytes = await match.warmUp(temperature)
     await work({
       ...match,
       about: async () => ({

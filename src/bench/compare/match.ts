@@ -55,13 +55,13 @@ export function createMatch(
   }
 
   return {
-    /** Every drafter, and plain decoding, once. */
-    async warmUp(): Promise<TimedRun> {
-      const place = { prompt: 0, temperature: 0 }
-      const first = await write(plain, place, Math.min(warmUpTokens, maxTokens))
-      for (const contestant of contestants)
-        await write(contestant.drafterOf(first.ids), place, Math.min(warmUpTokens, maxTokens))
-      return first
+    /** Every drafter, and plain decoding, once. Returns the bytes of the target's cache. */
+    async warmUp(temperature: number): Promise<number> {
+      const place = { prompt: 0, temperature }
+      const tokens = Math.min(warmUpTokens, maxTokens)
+      const { ids, cacheBytes } = await write(plain, place, tokens)
+      for (const contestant of contestants) await write(contestant.drafterOf(ids), place, tokens)
+      return cacheBytes
     },
 
     /** Writes one prompt in all ways. `undefined` where the signal came before the last of them. */

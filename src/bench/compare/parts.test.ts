@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decompose, deviationOf, endToEndOf, speedupOf, tolerance } from './parts.ts'
+import { decompose, deviationOf, endToEndOf, measuredSpeedup, speedupOf, tolerance } from './parts.ts'
 import { draftedRun, plainRun, runOf, step } from './tiny.ts'
 
 describe('the parts of a speedup', () => {
@@ -26,6 +26,16 @@ describe('the parts of a speedup', () => {
     const once = decompose([steps((ms) => ms)])
     const both = decompose([steps((ms) => ms), steps(slow)])
     for (const [name, value] of Object.entries(once)) expect(both).toHaveProperty(name, expect.closeTo(value, 12))
+  })
+
+  test('of runs that differ make up what the clock says of all together', () => {
+    const other = {
+      plain: runOf([step(1, 0, 0, 3, 1), step(1, 0, 0, 5, 0.5)]),
+      drafted: runOf([step(2, 3, 1, 7, 0.4)]),
+    }
+    const pairs = [{ plain: plainRun, drafted: draftedRun }, other]
+    expect(decompose(pairs).predicted).toBeCloseTo(measuredSpeedup(pairs), 12)
+    expect(decompose(pairs).predicted).not.toBeCloseTo(speedupOf(other), 1)
   })
 })
 

@@ -42,6 +42,14 @@ export function decompose(pairs: readonly Pair[]): Parts {
   return { tau, v, D, h, plainH, predicted: (tau * (1 + plainH)) / (D + v + h) }
 }
 
+/** What `predicted` has to meet: the speedup of several runs together by the clock outside of the loop, in the same units. */
+export function measuredSpeedup(pairs: readonly Pair[]): number {
+  const total = (of: (pair: Pair) => number) =>
+    pairs.reduce((sum, pair) => sum + of(pair) / (pair.plain.forwardMs / pair.plain.forwards), 0)
+  const plain = total(({ plain, drafted }) => (plain.loopMs / plain.tokens) * drafted.tokens)
+  return plain / total(({ drafted }) => drafted.loopMs)
+}
+
 /** Speedup of one pair, decoding only: milliseconds per token, plain over drafted. */
 export function speedupOf({ plain, drafted }: Pair): number {
   return plain.decodeMs / plain.tokens / (drafted.decodeMs / drafted.tokens)
@@ -58,7 +66,5 @@ export const tolerance = 0.03
 
 /** How far the prediction from the parts is from the speedup by the clock outside of the loop: 0.01 is 1 % above it. */
 export function deviationOf(pair: Pair): number {
-  const { plain, drafted } = pair
-  const measured = plain.loopMs / plain.tokens / (drafted.loopMs / drafted.tokens)
-  return decompose([pair]).predicted / measured - 1
+  return decompose([pair]).predicted / measuredSpeedup([pair]) - 1
 }

@@ -1,7 +1,7 @@
 import type { Dtype } from '../../checkpoint/index.ts'
 import { median } from '../passes.ts'
 import { bootstrap, geometricMean, mean } from './averages.ts'
-import { decompose, deviationOf, endToEndOf, type Pair, speedupOf } from './parts.ts'
+import { decompose, deviationOf, endToEndOf, measuredSpeedup, type Pair, speedupOf } from './parts.ts'
 import type { BenchRecord, DraftedRun, PromptRecord } from './records.ts'
 import type { Run } from './run.ts'
 
@@ -33,6 +33,8 @@ export interface BenchRow {
   readonly plainH: number
   /** tau * (1 + plainH) / (D + v + h) */
   readonly predicted: number
+  /** What it has to meet, by the clock: of all runs together, where `speedup` is a mean over prompts. */
+  readonly measured: number
   /** Of single runs: how far the prediction from the parts was from the ratio of the clock, where it was furthest. */
   readonly largestDeviation: number
   /** As `speedup`, with the time to read the prompt. */
@@ -95,7 +97,7 @@ function rowOf(drafter: string, task: string, records: readonly PromptRecord[]):
       plainTokensPerSecond: perSecond('plain'),
       acceptanceByPosition: acceptanceOf(pairs.map(({ drafted }) => drafted)),
       rounds: Math.max(...prompts.map(({ length }) => length)),
-      ...{ plainH, predicted },
+      ...{ plainH, predicted, measured: measuredSpeedup(pairs) },
       largestDeviation: pairs.map(deviationOf).reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a)),
       endToEndSpeedup: geometricMean(perPrompt(endToEndOf)),
       specBenchSpeedup: specBench(prompts, 'drafted') / specBench(prompts, 'plain'),
