@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { PacelineError } from '../errors.ts'
 import { addAccuracy } from './accuracy.ts'
+import { addBench } from './bench.ts'
 import { addCollect } from './collect.ts'
 import { addData } from './data.ts'
 import { addEvaluate } from './evaluate.ts'
@@ -32,6 +33,7 @@ const program = new Command('paceline')
 addGenerate(program)
 addInspect(program)
 addProfile(program)
+addBench(program)
 addAccuracy(program)
 addEvaluate(program)
 addTrain(program)
@@ -45,6 +47,7 @@ Examples:
   $ paceline inspect ./model                       what is in a model folder, what a token will cost here
   $ paceline generate ./model "Once upon a time"   write on
   $ paceline profile --model ./model               time passes of 1 to 32 rows on this machine
+  $ paceline bench ./model --drafters prompt-lookup       how much faster, and whether it is the same text
   $ paceline data --input text.jsonl --out runs/data    pack text for training
   $ paceline train lm --data runs/data --out runs/a --minutes 60    train a model on it
   $ paceline evaluate ./model --data runs/data    what it predicts, against counting words

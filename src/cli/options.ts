@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { readContestants } from '../bench/index.ts'
 import { type Dtype, dtypes } from '../checkpoint/index.ts'
 import { type SamplingOptions, validateSampling } from '../decoding/index.ts'
 import { readDrafter } from '../drafters/index.ts'
@@ -58,6 +59,34 @@ export function texts(text: string, before: readonly string[] = []): string[] {
 export function drafter(text: string): string {
   accept(() => readDrafter(text))
   return text
+}
+
+/** Drafters to compare, with commas between them: those of the library, `all`, and what only reports know. */
+export function contestants(text: string): string[] {
+  const names = textList(text)
+  accept(() => readContestants(names))
+  return names
+}
+
+/** One text, or several with commas between them; each once. */
+export function textList(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim())
+  if (names.includes('')) throw new InvalidArgumentError('Expected text before and after each comma.')
+  return [...new Set(names)]
+}
+
+/** One temperature, or several with commas between them; each once. */
+export function temperatures(text: string): number[] {
+  return [...new Set(text.split(',').map(sampling('temperature')))]
+}
+
+/** Any number of at least `low`. */
+export function numberAtLeast(low: number): (text: string) => number {
+  return (text) => {
+    const value = number(text)
+    if (value < low) throw new InvalidArgumentError(`Expected a number of at least ${low}.`)
+    return value
+  }
 }
 
 /** One dtype, or several with commas between them. */

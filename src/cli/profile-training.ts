@@ -20,7 +20,7 @@ export interface TrainingFlags extends ShapeFlags {
   readonly json?: string
 }
 
-const trainingFlags = [...shapeFlagNames, 'vocabulary', 'sequences', 'length']
+export const trainingFlags = [...shapeFlagNames, 'vocabulary', 'sequences', 'length']
 const passFlags = ['dtype', 'context', 'executor']
 
 export function addTrainingOptions(command: Command): Command {

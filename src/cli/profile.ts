@@ -6,6 +6,7 @@ import { replaceText } from '../files.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../runtime/index.ts'
 import { requireWritableFolder } from './files.ts'
 import { dtypeList, integer, integers } from './options.ts'
+import { addOverheadOptions, checkOverheadFlags, profileOverhead } from './profile-overhead.ts'
 import { addTrainingOptions, checkTrainingFlags, measureTraining, type TrainingFlags } from './profile-training.ts'
 import { bytes, percent, progressLine, remark, short, table } from './terminal.ts'
 
@@ -22,7 +23,8 @@ export function addProfile(program: Command): void {
     .summary('time passes of 1 to 32 rows, or training, on this machine')
     .description(
       'Measures v(T): what a pass of T rows costs on this machine, in passes of one row. A drafter pays where it ' +
-        'guesses more than the rows for its guesses cost. With --training: what a step of training costs.',
+        'guesses more than the rows for its guesses cost. With --overhead: what ' +
+        'a step costs beside its pass. With --training: what a step of training costs.',
     )
     .option('--model <folder>', 'the model to measure')
     .option('--shape <name>', `random weights instead: ${shapeNames.join(', ')}`)
@@ -37,16 +39,20 @@ export function addProfile(program: Command): void {
     .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
     .option('--rounds <n>', 'rounds of measurement; each times every number of rows once (default: 9)', integer(1))
     .option('--json <file>', 'also write the numbers to a file; "-" prints them instead of the table')
-  addTrainingOptions(command)
+  addTrainingOptions(addOverheadOptions(command))
     .addHelpText(
       'after',
       `
 Examples:
   $ paceline profile --model ./model --dtype f32,int8,int4
   $ paceline profile --shape llama-300m --dtype int8 --json profile.json
+  $ paceline profile --overhead --model ./model
   $ paceline profile --training --width 256 --layers 14 --sequences 4 --length 512`,
     )
-    .action((flags: Flags) => (checkTrainingFlags(command) ? measureTraining(flags) : measure(flags)))
+    .action((flags: Flags) => {
+      if (checkOverheadFlags(command)) return profileOverhead(flags)
+      return checkTrainingFlags(command) ? measureTraining(flags) : measure(flags)
+    })
 }
 
 async function measure({

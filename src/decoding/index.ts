@@ -22,7 +22,7 @@ export {
   TokenHistory,
   validateSampling,
 } from './sampling/index.ts'
-export { measureRow, type Speedup, type Statistics, StatisticsCollector } from './statistics.ts'
+export { acceptance, measureRow, type Speedup, type Statistics, StatisticsCollector } from './statistics.ts'
 export { createStopMatcher, type StopMatcher } from './stop.ts'
 export { chain, TokenTree } from './tree.ts'
 export { type Acceptance, verify } from './verify.ts'

@@ -58,6 +58,7 @@ export class StatisticsCollector {
     const forwards = this.#steps.length
     const [draftMs, forwardMs, totalMs] = [total((s) => s.draftMs), total((s) => s.forwardMs), total((s) => s.totalMs)]
     const tau = forwards ? tokens / forwards : 1
+    const { guessed, accepted } = acceptance(this.#steps)
     const statistics: Statistics = {
       promptTokens: this.#promptTokens,
       tokens,
@@ -65,7 +66,7 @@ export class StatisticsCollector {
       rows: total((step) => step.rows),
       draftForwards: total((step) => step.draftForwards),
       acceptanceLength: tau,
-      acceptanceByPosition: this.#acceptanceByPosition(),
+      acceptanceByPosition: guessed.map((steps, i) => accepted[i] / steps),
       prefillMs: this.prefillMs,
       draftMs,
       forwardMs,
@@ -77,14 +78,14 @@ export class StatisticsCollector {
     const [D, v, h] = [perStep(draftMs), perStep(forwardMs), perStep(statistics.otherMs)]
     return { ...statistics, speedup: { rowMs, S: tau / (D + v + h), tau, D, v, h } }
   }
+}
 
-  #acceptanceByPosition(): number[] {
-    const deepest = this.#steps.reduce((max, { depth }) => Math.max(max, depth), 0)
-    return Array.from({ length: deepest }, (_, i) => {
-      const guessed = this.#steps.filter(({ depth }) => depth > i)
-      return guessed.filter(({ accepted }) => accepted > i).length / guessed.length
-    })
-  }
+/** Counts steps by position: guessed[i] guessed at least i + 1 tokens ahead, accepted[i] accepted that many. */
+export function acceptance(steps: readonly Step[]): { guessed: number[]; accepted: number[] } {
+  const deepest = steps.reduce((max, { depth }) => Math.max(max, depth), 0)
+  const counted = (of: (step: Step) => number) =>
+    Array.from({ length: deepest }, (_, i) => steps.filter((step) => of(step) > i).length)
+  return { guessed: counted(({ depth }) => depth), accepted: counted(({ accepted }) => accepted) }
 }
 
 /** The time of a one-row pass at the target's present context, in ms: the median of five. Nothing is committed. */

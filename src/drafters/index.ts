@@ -1,5 +1,6 @@
 export type { DrafterContext, DraftingModel } from './context.ts'
 export { type DraftModelOptions, draftModel, draftTop } from './draft/draft-model.ts'
+export { draftFolder } from './draft/method.ts'
 export { type JacobiOptions, jacobi } from './jacobi/jacobi.ts'
 export { type LookaheadOptions, lookahead } from './lookahead/lookahead.ts'
 export { none } from './none.ts'

@@ -5,7 +5,7 @@ import type { DrafterName, Method } from '../registry.ts'
 import { draftModel, draftTop } from './draft-model.ts'
 
 /** The folder in that of the target where its draft model lies, unless the drafter's name says where. */
-const folder = 'draft'
+export const draftFolder = 'draft'
 
 type PolicyFactory = (context: DrafterContext, draft: DraftingModel, name: DrafterName) => Policy | Promise<Policy>
 
@@ -29,7 +29,7 @@ export const draftMethod: Method = {
   read(name) {
     const policy = readPolicy(name)
     return async (context) => {
-      const draft = await context.openModel(name.path, folder, { top: draftTop })
+      const draft = await context.openModel(name.path, draftFolder, { top: draftTop })
       return draftModel(draft.model, await policy(context, draft, name))
     }
   },
