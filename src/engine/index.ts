@@ -1,4 +1,4 @@
-export { type DraftOptions, draft, none, promptLookup } from './drafters.ts'
+export { type DraftOptions, draft, none, type PromptLookupOptions, promptLookup } from './drafters.ts'
 export { createDraftingResources, type DraftingResources } from './drafting.ts'
 export { generate, type LoadedModel } from './generate.ts'
 export type { Generation } from './generation.ts'
