@@ -12,6 +12,7 @@ import { addInspect } from './inspect.ts'
 import { addProfile } from './profile.ts'
 import { oneLine } from './terminal.ts'
 import { addTrain } from './train.ts'
+import { addVerify } from './verify.ts'
 
 /*
  * The command `paceline`. Exit codes: 0, 2 for arguments that are wrong, 1 for anything else that fails; 128 and the
@@ -32,6 +33,7 @@ const program = new Command('paceline')
 addGenerate(program)
 addInspect(program)
 addProfile(program)
+addVerify(program)
 addAccuracy(program)
 addEvaluate(program)
 addTrain(program)
@@ -45,6 +47,7 @@ Examples:
   $ paceline inspect ./model                       what is in a model folder, what a token will cost here
   $ paceline generate ./model "Once upon a time"   write on
   $ paceline profile --model ./model               time passes of 1 to 32 rows on this machine
+  $ paceline verify ./model                        whether drafters leave its text as it is
   $ paceline data --input text.jsonl --out runs/data    pack text for training
   $ paceline train lm --data runs/data --out runs/a --minutes 60    train a model on it
   $ paceline evaluate ./model --data runs/data    what it predicts, against counting words
