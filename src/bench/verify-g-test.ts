@@ -13,7 +13,7 @@ export interface GTest {
 }
 
 /** Outcomes that are expected less often are counted together: the statistic's distribution holds for no fewer. */
-const leastExpected = 5
+export const leastExpected = 5
 
 /**
  * The G-test of goodness of fit: G = 2 sum O ln(O / E) over outcomes seen O times and expected E times, which is

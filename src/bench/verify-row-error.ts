@@ -1,6 +1,7 @@
 import { createSampler, prefill } from '../decoding/index.ts'
 import { none } from '../drafters/index.ts'
 import type { Target, TargetModel } from '../model/index.ts'
+import { breathe } from './interruptible.ts'
 import { blockRows, forwardLogits } from './logits.ts'
 
 /** A prompt, and what a model wrote after it. */
@@ -46,7 +47,7 @@ async function errorOver(model: TargetModel, text: PlainText, signal?: AbortSign
     for (const _ of [1, ...passRows]) targets.push(await prefilled(model, prompt, tokens.length))
     const [single, ...others] = targets
     for (let start = 0; start < tokens.length; start += block) {
-      signal?.throwIfAborted()
+      await breathe(signal)
       const part = tokens.slice(start, start + block)
       const expected = await inPasses(single, part, 1)
       for (const [i, rows] of passRows.entries()) {

@@ -3,14 +3,15 @@ import { chain, type Drafter, type Sampler, TokenHistory } from '../decoding/ind
 import { promptLookup } from '../drafters/index.ts'
 import { tinyPair } from '../drafters/tiny.ts'
 import type { TargetModel } from '../model/index.ts'
+import { chooseExecutor } from '../runtime/index.ts'
 import { breadthOf, judgeSampling, testSampling } from './verify-sampling.ts'
 
 const context = [5, 9, 2, 33, 5, 9]
-const samples = 1500
+const samples = 600
 
 let target: TargetModel
 beforeAll(async () => {
-  target = (await tinyPair()).target
+  target = (await tinyPair(chooseExecutor({ threads: 1 }).executor)).target
 })
 
 /** Guesses one token at a time, drawn from a distribution of its own, and claims that it was drawn from another one. */
@@ -65,10 +66,10 @@ describe('first tokens drawn by rejection', () => {
   test('are drawn with other seeds from another seed on, progress rises, and an abort throws its reason', async () => {
     const shares: number[] = []
     const onProgress = (share: number) => shares.push(share)
-    const one = await testSampling(target, promptLookup(), context, { samples: 200, seed: 1, onProgress })
-    const other = await testSampling(target, promptLookup(), context, { samples: 200, seed: 1001 })
+    const one = await testSampling(target, promptLookup(), context, { samples: 50, seed: 1, onProgress })
+    const other = await testSampling(target, promptLookup(), context, { samples: 50, seed: 1001 })
     expect(one.first.statistic).not.toBe(other.first.statistic)
-    expect(shares).toEqual(Array.from({ length: 200 }, (_, i) => (i + 1) / 200))
+    expect(shares).toEqual(Array.from({ length: 50 }, (_, i) => (i + 1) / 50))
     const reason = new Error('enough')
     const aborted = { samples: 1, seed: 1, signal: AbortSignal.abort(reason) }
     await expect(testSampling(target, promptLookup(), context, aborted)).rejects.toBe(reason)

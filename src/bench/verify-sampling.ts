@@ -1,8 +1,9 @@
 import { createSampler, type Drafter, decode, type Prefilled, prefill, TokenHistory } from '../decoding/index.ts'
 import { none } from '../drafters/index.ts'
 import type { Target, TargetModel } from '../model/index.ts'
+import { breathe } from './interruptible.ts'
 import { forwardLogits } from './logits.ts'
-import { type Cell, type GTest, gTest } from './verify-g-test.ts'
+import { type Cell, type GTest, gTest, leastExpected } from './verify-g-test.ts'
 
 /** The chance that sampling which is right is called wrong: of all tests of a report together (Bonferroni). */
 const falseAlarm = 1e-6
@@ -53,7 +54,7 @@ export async function testSampling(
     let rare: Cell = { count: 0, probability: 0 }
     for (let token = 0; token < p.length; token++) {
       const [count, probability] = [counts.get(token) ?? 0, p[token]]
-      if (samples * probability < 5) {
+      if (samples * probability < leastExpected) {
         rare = { count: rare.count + count, probability: rare.probability + probability }
         continue
       }
@@ -89,7 +90,7 @@ async function drawPairs(
   const pairs: (readonly [number, number])[] = []
   let guessed = 0
   for (let i = 0; i < samples; i++) {
-    signal?.throwIfAborted()
+    await breathe(signal)
     const sampler = samplerOf(i)
     target.truncate(context.length - 1)
     await drafter.start({ ...started!, sampler: sampler.independent() })
@@ -122,17 +123,22 @@ function distributionsOf(target: Target, context: readonly number[]): (token?: n
   }
 }
 
-/** What was seen or is likely enough, each; all the rest together. `share`: the probability of them all. */
+/**
+ * What is likely enough, each; all the rest together. Which is which must not depend on what was seen, but for the
+ * impossible, which is never lost among the rest. `share`: the probability of them all.
+ */
 function cellsOf(counts: ReadonlyMap<number, number>, p: Float32Array, share: number, samples: number): Cell[] {
   const cells: Cell[] = []
-  let rest = 0
+  const rest = { count: 0, probability: 0 }
   for (let token = 0; token < p.length; token++) {
-    const probability = share * p[token]
-    const count = counts.get(token) ?? 0
-    if (count > 0 || samples * probability >= 5) cells.push({ count, probability })
-    else rest += probability
+    const cell = { count: counts.get(token) ?? 0, probability: share * p[token] }
+    if (samples * cell.probability >= leastExpected || (cell.count > 0 && cell.probability === 0)) cells.push(cell)
+    else {
+      rest.count += cell.count
+      rest.probability += cell.probability
+    }
   }
-  return [...cells, { count: 0, probability: rest }]
+  return [...cells, rest]
 }
 
 /** Whether each test is passed. All of a report are judged together: the more there are, the less likely each may be. */
@@ -145,5 +151,7 @@ export function judgeSampling<T extends { readonly p: number }>(
 /** How many tokens are expected at least five times in so many draws: what a test behind `logits` [vocab] can tell apart. */
 export function breadthOf(logits: Float32Array, samples: number): number {
   const sampler = createSampler({ temperature: 1, seed: 0 }, logits.length)
-  return sampler.distribution(logits, new TokenHistory([])).filter((probability) => samples * probability >= 5).length
+  return sampler
+    .distribution(logits, new TokenHistory([]))
+    .filter((probability) => samples * probability >= leastExpected).length
 }

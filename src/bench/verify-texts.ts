@@ -11,6 +11,7 @@ import {
 import { PacelineError } from '../errors.ts'
 import type { TargetModel } from '../model/index.ts'
 import type { Question } from '../training/index.ts'
+import { breathe } from './interruptible.ts'
 
 export interface VerifyPrompt {
   /** Of the question in its suite. */
@@ -79,7 +80,7 @@ export async function write(
     await prefill(target, drafter, prompt, settings)
     const steps: Step[] = []
     for await (const step of decode(target, drafter, prompt, settings)) {
-      signal?.throwIfAborted()
+      await breathe(signal)
       steps.push(step)
     }
     return steps

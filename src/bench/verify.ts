@@ -2,6 +2,7 @@ import type { Dtype } from '../checkpoint/index.ts'
 import type { Step } from '../decoding/index.ts'
 import { none } from '../drafters/index.ts'
 import type { TargetModel } from '../model/index.ts'
+import { breathe } from './interruptible.ts'
 import { blockRows, forwardLogits } from './logits.ts'
 import { type Comparison, compareTexts, type Divergence, type Reference } from './verify-compare.ts'
 import type { NamedDrafter } from './verify-drafters.ts'
@@ -145,7 +146,7 @@ async function breadthsOf(
     const breadths: number[] = []
     const target = await prefilled(model, prompt, tokens.length)
     for (let start = 0; start < tokens.length; start += block) {
-      signal?.throwIfAborted()
+      await breathe(signal)
       const logits = await forwardLogits(target, tokens.slice(start, start + block))
       for (let at = 0; at < logits.length; at += vocabSize)
         breadths.push(breadthOf(logits.subarray(at, at + vocabSize), samples))
