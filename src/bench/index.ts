@@ -9,3 +9,8 @@ export { type Profile, type ProfileOptions, profile, profiledRows } from './prof
 export { drawSamples, promptsOfDataset, promptsOfSuite, type Sample, type SamplePrompt } from './samples.ts'
 export { readSuite } from './suite.ts'
 export { profileTraining, type TrainingProfile, type TrainingProfileOptions } from './training.ts'
+export { type SamplingTest, type Verification, type VerifyOptions, verifyDrafters } from './verify.ts'
+export type { TextComparison, Divergence } from './verify-compare.ts'
+export { type MadeDrafters, makeDrafters, type NamedDrafter } from './verify-drafters.ts'
+export { judgeSampling } from './verify-sampling.ts'
+export { promptsForModel, type VerifyPrompt } from './verify-texts.ts'

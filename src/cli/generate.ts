@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { type Dtype, dtypes } from '../checkpoint/index.ts'
+import { acceptanceRules } from '../decoding/index.ts'
 import { drafterNames } from '../drafters/index.ts'
 import {
   type GenerateRequest,
@@ -12,7 +13,7 @@ import { PacelineError } from '../errors.ts'
 import { type ExecutorName, executorNames } from '../runtime/index.ts'
 import { readPrompt } from './files.ts'
 import { interruption } from './interruption.ts'
-import { drafter, integer, logitBias, sampling, texts } from './options.ts'
+import { band, drafter, integer, logitBias, sampling, texts } from './options.ts'
 import { drafted, harmless, percent, progressLine, remark, short } from './terminal.ts'
 
 interface Flags extends GenerateRequest {
@@ -63,6 +64,19 @@ export function addGenerate(program: Command): void {
     .option('--logit-bias <id=value>', "added to a token's logit; may be repeated", logitBias)
     .option('--seed <n>', 'same seed, same text (default: random)', sampling('seed'))
     .option('--drafter <name[:variant][=path]>', 'who guesses ahead (default: none), see below', drafter)
+    .addOption(
+      new Option(
+        '--rule <rule>',
+        'how guesses are accepted above temperature 0: target-draw, whose text is the same with any drafter; or ' +
+          'rejection, standard speculative sampling, as likely but not the same (default: target-draw)',
+      ).choices(acceptanceRules),
+    )
+    .option('--no-shared-noise', 'the drafter guesses without the noise that the target will draw with')
+    .option(
+      '--strict <band>',
+      'a token that errors of this size in the logits could change is decided by a pass of one row; for --executor onnx',
+      band,
+    )
     .addOption(new Option('--dtype <dtype>', 'how weights are stored and multiplied').choices(dtypes).default('f32'))
     .addOption(new Option('--executor <name>', 'what computes (default: auto)').choices(executorNames))
     .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))

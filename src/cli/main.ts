@@ -13,6 +13,7 @@ import { addInspect } from './inspect.ts'
 import { addProfile } from './profile.ts'
 import { oneLine } from './terminal.ts'
 import { addTrain } from './train.ts'
+import { addVerify } from './verify.ts'
 
 /*
  * The command `paceline`. Exit codes: 0, 2 for arguments that are wrong, 1 for anything else that fails; 128 and the
@@ -34,6 +35,7 @@ addGenerate(program)
 addInspect(program)
 addProfile(program)
 addBench(program)
+addVerify(program)
 addAccuracy(program)
 addEvaluate(program)
 addTrain(program)
@@ -48,6 +50,7 @@ Examples:
   $ paceline generate ./model "Once upon a time"   write on
   $ paceline profile --model ./model               time passes of 1 to 32 rows on this machine
   $ paceline bench ./model --drafters prompt-lookup       how much faster, and whether it is the same text
+  $ paceline verify ./model                        whether drafters leave its text as it is
   $ paceline data --input text.jsonl --out runs/data    pack text for training
   $ paceline train lm --data runs/data --out runs/a --minutes 60    train a model on it
   $ paceline evaluate ./model --data runs/data    what it predicts, against counting words

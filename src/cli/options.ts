@@ -16,6 +16,13 @@ export function number(text: string): number {
   return value
 }
 
+/** A number that is not negative: how far a logit may be off. */
+export function band(text: string): number {
+  const value = number(text)
+  if (value < 0) throw new InvalidArgumentError('Expected a number of at least 0.')
+  return value
+}
+
 /** An integer of at least `low`. */
 export function integer(low: number): (text: string) => number {
   return (text) => {

@@ -107,6 +107,8 @@ function splitRequest({ rule, sharedNoise, strict, ...sampling }: SamplingOption
     throw new PacelineError('argument', `rule is ${JSON.stringify(rule)}, expected ${acceptanceRules.join(' or ')}`)
   if (strict !== undefined && !(strict >= 0 && strict < Number.POSITIVE_INFINITY))
     throw new PacelineError('argument', `strict is ${strict}, expected a number of at least 0: an error of logits`)
+  if (sharedNoise !== undefined && typeof sharedNoise !== 'boolean')
+    throw new PacelineError('argument', `sharedNoise is ${JSON.stringify(sharedNoise)}, expected true or false`)
   const how = {
     ...(rule !== undefined && { rule }),
     ...(sharedNoise !== undefined && { sharedNoise }),
