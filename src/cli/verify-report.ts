@@ -1,4 +1,4 @@
-import type { TextComparison, Divergence, SamplingTest } from '../bench/index.ts'
+import type { Divergence, SamplingTest, TextComparison } from '../bench/index.ts'
 import type { Dtype } from '../checkpoint/index.ts'
 import { harmless, short, table } from './terminal.ts'
 

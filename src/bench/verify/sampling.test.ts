@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { chain, type Drafter, type Sampler, TokenHistory } from '../decoding/index.ts'
-import { promptLookup } from '../drafters/index.ts'
-import { tinyPair } from '../drafters/tiny.ts'
-import type { TargetModel } from '../model/index.ts'
-import { chooseExecutor } from '../runtime/index.ts'
-import { breadthOf, judgeSampling, testSampling } from './verify-sampling.ts'
+import { chain, type Drafter, type Sampler, TokenHistory } from '../../decoding/index.ts'
+import { promptLookup } from '../../drafters/index.ts'
+import { tinyPair } from '../../drafters/tiny.ts'
+import type { TargetModel } from '../../model/index.ts'
+import { chooseExecutor } from '../../runtime/index.ts'
+import { breadthOf, judgeSampling, testSampling } from './sampling.ts'
 
 const context = [5, 9, 2, 33, 5, 9]
 const samples = 600

@@ -1,6 +1,6 @@
-import type { Drafter } from '../decoding/index.ts'
-import { allDrafters, type DrafterContext, readDrafter } from '../drafters/index.ts'
-import { PacelineError } from '../errors.ts'
+import type { Drafter } from '../../decoding/index.ts'
+import { allDrafters, type DrafterContext, readDrafter } from '../../drafters/index.ts'
+import { PacelineError } from '../../errors.ts'
 
 /** A drafter, and what it was asked for as. */
 export interface NamedDrafter {

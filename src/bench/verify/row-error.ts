@@ -1,8 +1,8 @@
-import { createSampler, prefill } from '../decoding/index.ts'
-import { none } from '../drafters/index.ts'
-import type { Target, TargetModel } from '../model/index.ts'
-import { breathe } from './interruptible.ts'
-import { blockRows, forwardLogits } from './logits.ts'
+import { createSampler, prefill } from '../../decoding/index.ts'
+import { none } from '../../drafters/index.ts'
+import type { Target, TargetModel } from '../../model/index.ts'
+import { breathe } from '../interruptible.ts'
+import { blockRows, forwardLogits } from '../logits.ts'
 
 /** A prompt, and what a model wrote after it. */
 export interface PlainText {

@@ -1,10 +1,10 @@
-import type { Dtype } from '../checkpoint/index.ts'
-import { createSampler, type Drafter, type Step, TokenHistory } from '../decoding/index.ts'
-import type { TargetModel } from '../model/index.ts'
-import { forwardLogits } from './logits.ts'
-import { firstDivergence, isExplained, tieOf } from './verify-divergence.ts'
-import { type PlainText, prefilled } from './verify-row-error.ts'
-import { tokensOf, type VerifyPrompt, write } from './verify-texts.ts'
+import type { Dtype } from '../../checkpoint/index.ts'
+import { createSampler, type Drafter, type Step, TokenHistory } from '../../decoding/index.ts'
+import type { TargetModel } from '../../model/index.ts'
+import { forwardLogits } from '../logits.ts'
+import { firstDivergence, isExplained, tieOf } from './divergence.ts'
+import { type PlainText, prefilled } from './row-error.ts'
+import { tokensOf, type VerifyPrompt, write } from './texts.ts'
 
 /** A text of plain decoding, which those of drafters are compared with. */
 export interface Reference extends PlainText {

@@ -1,9 +1,9 @@
-import { createSampler, type Drafter, decode, type Prefilled, prefill, TokenHistory } from '../decoding/index.ts'
-import { none } from '../drafters/index.ts'
-import type { Target, TargetModel } from '../model/index.ts'
-import { breathe } from './interruptible.ts'
-import { forwardLogits } from './logits.ts'
-import { type Cell, type GTest, gTest, leastExpected } from './verify-g-test.ts'
+import { createSampler, type Drafter, decode, type Prefilled, prefill, TokenHistory } from '../../decoding/index.ts'
+import { none } from '../../drafters/index.ts'
+import type { Target, TargetModel } from '../../model/index.ts'
+import { breathe } from '../interruptible.ts'
+import { forwardLogits } from '../logits.ts'
+import { type Cell, type GTest, gTest, leastExpected } from './g-test.ts'
 
 /** The chance that sampling which is right is called wrong: of all tests of a report together (Bonferroni). */
 const falseAlarm = 1e-6

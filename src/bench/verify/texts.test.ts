@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { randomCheckpoint, type TextCodec } from '../checkpoint/index.ts'
-import { PacelineError } from '../errors.ts'
-import { promptsForModel } from './verify-texts.ts'
+import { randomCheckpoint, type TextCodec } from '../../checkpoint/index.ts'
+import { PacelineError } from '../../errors.ts'
+import { promptsForModel } from './texts.ts'
 
 const { text } = randomCheckpoint('llama-tiny', 1)
 const question = (id: number, category: string, ...turns: string[]) => ({ id, category, turns })

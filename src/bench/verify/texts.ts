@@ -1,4 +1,4 @@
-import type { TextCodec } from '../checkpoint/index.ts'
+import type { TextCodec } from '../../checkpoint/index.ts'
 import {
   createSampler,
   type Drafter,
@@ -7,11 +7,11 @@ import {
   prefill,
   type SamplingOptions,
   type Step,
-} from '../decoding/index.ts'
-import { PacelineError } from '../errors.ts'
-import type { TargetModel } from '../model/index.ts'
-import type { Question } from '../training/index.ts'
-import { breathe } from './interruptible.ts'
+} from '../../decoding/index.ts'
+import { PacelineError } from '../../errors.ts'
+import type { TargetModel } from '../../model/index.ts'
+import type { Question } from '../../training/index.ts'
+import { breathe } from '../interruptible.ts'
 
 export interface VerifyPrompt {
   /** Of the question in its suite. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { philox4x32 } from '../decoding/index.ts'
-import { type Cell, chiSquareTail, gTest } from './verify-g-test.ts'
+import { philox4x32 } from '../../decoding/index.ts'
+import { type Cell, chiSquareTail, gTest } from './g-test.ts'
 
 describe('the tail of chi-square', () => {
   test('of two degrees is an exponential, and of four has its closed form', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createSampler, gumbelNoise, TokenHistory } from '../decoding/index.ts'
-import { firstDivergence, isExplained, tieOf } from './verify-divergence.ts'
+import { createSampler, gumbelNoise, TokenHistory } from '../../decoding/index.ts'
+import { firstDivergence, isExplained, tieOf } from './divergence.ts'
 
 test('the first divergence is the first token that differs, or the end of the shorter text', () => {
   expect(firstDivergence([1, 2, 3], [1, 2, 3])).toBeUndefined()

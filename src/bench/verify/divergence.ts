@@ -1,4 +1,4 @@
-import { gumbelNoise, type Sampler } from '../decoding/index.ts'
+import { gumbelNoise, type Sampler } from '../../decoding/index.ts'
 
 /** The first index at which two lists of tokens differ, or where the shorter one ends; undefined where they are equal. */
 export function firstDivergence(plain: readonly number[], other: readonly number[]): number | undefined {

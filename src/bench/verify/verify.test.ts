@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { chain, type Drafter } from '../decoding/index.ts'
-import { withRowNoise } from '../decoding/tiny.ts'
-import { promptLookup } from '../drafters/index.ts'
-import { everyDrafter, tinyContext, tinyPair } from '../drafters/tiny.ts'
-import { PacelineError } from '../errors.ts'
-import type { TargetModel } from '../model/index.ts'
+import { chain, type Drafter } from '../../decoding/index.ts'
+import { withRowNoise } from '../../decoding/tiny.ts'
+import { promptLookup } from '../../drafters/index.ts'
+import { everyDrafter, tinyContext, tinyPair } from '../../drafters/tiny.ts'
+import { PacelineError } from '../../errors.ts'
+import type { TargetModel } from '../../model/index.ts'
+import { makeDrafters, type NamedDrafter } from './drafters.ts'
+import { measureRowError } from './row-error.ts'
 import { type VerifyOptions, verifyDrafters } from './verify.ts'
-import { makeDrafters, type NamedDrafter } from './verify-drafters.ts'
-import { measureRowError } from './verify-row-error.ts'
 
 const prompts = [
   [5, 9, 2, 33, 5, 9, 2],
