@@ -4,10 +4,13 @@ import { fraction, show } from './fraction.ts'
 
 const [half, third] = [fraction(1, 2), fraction(1, 3)]
 
-const all = (run: (chance: Outcome) => unknown) => Array.from(outcomes(), (chance) => [run(chance), show(chance.weight)])
+const all = (run: (chance: Outcome) => unknown) =>
+  Array.from(outcomes(), (chance) => [run(chance), show(chance.weight)])
 
 test('every outcome comes once, with the product of the probabilities of its decisions', () => {
-  expect(all((chance) => (chance.bernoulli(third) ? 'no more' : chance.categorical([half, third, fraction(1, 6)])))).toEqual([
+  expect(
+    all((chance) => (chance.bernoulli(third) ? 'no more' : chance.categorical([half, third, fraction(1, 6)]))),
+  ).toEqual([
     [0, '1/3'],
     [1, '2/9'],
     [2, '1/9'],
@@ -27,13 +30,17 @@ test('without decisions there is one outcome', () => {
 
 test('weights that are no distribution are refused', () => {
   expect(() => all((chance) => chance.categorical([half, third]))).toThrow('weights are 1/2,1/3')
-  expect(() => all((chance) => chance.categorical([fraction(3, 2), fraction(-1, 2)]))).toThrow('expected a distribution')
+  expect(() => all((chance) => chance.categorical([fraction(3, 2), fraction(-1, 2)]))).toThrow(
+    'expected a distribution',
+  )
   expect(() => all((chance) => chance.bernoulli(fraction(-1, 2)))).toThrow('a probability is -1/2')
 })
 
 test('a run that depends on anything but chance is refused', () => {
   let runs = 0
-  expect(() => all((chance) => chance.categorical(runs++ ? [half, half] : [third, third, third]))).toThrow('other options')
+  expect(() => all((chance) => chance.categorical(runs++ ? [half, half] : [third, third, third]))).toThrow(
+    'other options',
+  )
   let more = true
   expect(() =>
     all((chance) => {

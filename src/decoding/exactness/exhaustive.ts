@@ -31,7 +31,10 @@ export function* outcomes(): Generator<Outcome, void> {
       const options = [...weights.entries()].filter(([, probability]) => less(zero, probability))
       if (depth === decisions.length) decisions.push({ options, at: 0 })
       const decision = decisions[depth++]
-      if (!options.every(([value], i) => decision.options[i]?.[0] === value) || options.length !== decision.options.length)
+      if (
+        !options.every(([value], i) => decision.options[i]?.[0] === value) ||
+        options.length !== decision.options.length
+      )
         throw new PacelineError('argument', `decision ${depth} has other options than before the same decisions`)
       const [value, probability] = decision.options[decision.at]
       weight = multiply(weight, probability)
@@ -55,7 +58,10 @@ export function* outcomes(): Generator<Outcome, void> {
     if (depth < decisions.length)
       throw new PacelineError('argument', `${depth} decisions where there were ${decisions.length} before`)
     total = add(total, weight)
-    while (decisions.length > 0 && ++decisions[decisions.length - 1].at === decisions[decisions.length - 1].options.length)
+    while (
+      decisions.length > 0 &&
+      ++decisions[decisions.length - 1].at === decisions[decisions.length - 1].options.length
+    )
       decisions.pop()
   } while (decisions.length > 0)
   if (!equal(total, one)) throw new PacelineError('argument', `all outcomes together weigh ${show(total)}, expected 1`)

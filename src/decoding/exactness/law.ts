@@ -23,7 +23,8 @@ export function lawOfTarget(target: ToyModel, length: number): Law {
   const law: Law = new Map()
   const extend = (text: readonly number[], weight: Fraction) => {
     if (text.length === length) addTo(law, text, weight)
-    else for (const [token, p] of target(text).entries()) if (less(zero, p)) extend([...text, token], multiply(weight, p))
+    else
+      for (const [token, p] of target(text).entries()) if (less(zero, p)) extend([...text, token], multiply(weight, p))
   }
   extend([], one)
   return law
