@@ -155,7 +155,7 @@ describe('mutants', () => {
 
   test.each([
     ['is gone', 'no such piece', /has this 0 times/],
-    ['is there twice', 'path.push', /XX/],
+    ['is there more than once', 'token', /has this \d\d times, expected once: token/],
   ])('cannot be made of a piece that %s', async (_, piece, message) => {
     await expect(import(mutated('../rejection.ts', { piece, instead: '' }))).rejects.toThrow(message)
   })
