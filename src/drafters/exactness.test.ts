@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { outcomes } from '../decoding/exactness/exhaustive.ts'
 import { type Fraction, show, toFloat } from '../decoding/exactness/fraction.ts'
 import { addTo, type Law, lawOfTarget, totalVariation } from '../decoding/exactness/law.ts'
-import { toyModel, toyPairs } from '../decoding/exactness/toy-models.ts'
+import { type Draw, noiseOf, textsOf } from '../decoding/exactness/noise.ts'
+import { type ToyModel, toyModel, toyPairs } from '../decoding/exactness/toy-models.ts'
 import { byRejection, guessesTo } from '../decoding/exactness/write.ts'
 import {
   type Chance,
@@ -20,16 +21,24 @@ import { promptLookup } from './prompt-lookup/prompt-lookup.ts'
 
 /** Texts behind the prompt, which is token 0. */
 const length = 3
-const pairs = [...toyPairs(2, 5).slice(0, 3), toyPairs(3, 6)[0]].map(({ name, vocabSize, target, drafter }) => ({
-  name,
+const pairs = [...toyPairs(2, 5).slice(0, 3), toyPairs(2, 6)[0]].map(({ name, vocabSize, target, drafter }, i) => ({
+  name: `pair ${i}: ${name}`,
   vocabSize,
   target: toyModel(target),
   q: toyModel(drafter),
 }))
 type Pair = (typeof pairs)[number]
 
-/** The fractions that a row of logits was made of. */
-const fractionsOf = new WeakMap<Float32Array, readonly Fraction[]>()
+/** The distribution after each text, as a model of its own, and noise that all of them share. */
+const contexts = pairs.map(({ q, vocabSize }) => {
+  const texts = [0, 1, 2].flatMap((before) => textsOf(vocabSize, before))
+  const models = new Map(texts.map((text): [string, ToyModel] => [text.join(), () => q(text)]))
+  return [q, { models, noise: noiseOf([...models.values()], vocabSize, 1) }] as const
+})
+const contextsOf = new Map(contexts)
+
+/** The model that a row of logits was made of. */
+const modelOf = new WeakMap<Float32Array, ToyModel>()
 
 /** A draft model that is a table; its cache is the tokens themselves. */
 function tableModel({ q }: Pair): TargetModel {
@@ -39,9 +48,9 @@ function tableModel({ q }: Pair): TargetModel {
     capacity: 100,
     async forward(rows: Rows): Promise<RowOutputs> {
       last = rows
-      const exact = q([...cached, ...rows.tokens].slice(1))
-      const logits = Float32Array.from(exact, (p) => Math.log(toFloat(p)))
-      fractionsOf.set(logits, exact)
+      const text = [...cached, ...rows.tokens].slice(1)
+      const logits = Float32Array.from(q(text), (p) => Math.log(toFloat(p)))
+      modelOf.set(logits, contextsOf.get(q)!.models.get(text.join())!)
       const tokens = Int32Array.from([...logits.keys()].sort((a, b) => logits[b] - logits[a] || a - b))
       return { logits, top: { tokens, logProbabilities: Float32Array.from(tokens, (token) => logits[token]) } }
     },
@@ -55,16 +64,15 @@ function tableModel({ q }: Pair): TargetModel {
   return { createTarget: () => target } as unknown as TargetModel
 }
 
-/** Draws as the real sampler does: the noise is that of a position, so that drawing there again gives the same. */
-function samplerOf({ vocabSize }: Pair, chance: Chance<Fraction>): Sampler {
-  const drawn = new Map<string, number>()
+/** Draws as the real sampler does: the noise is that of a position, whatever distribution is asked about there. */
+function samplerOf({ q, vocabSize }: Pair, chance: Chance<Fraction>): Sampler {
+  const noises = new Map<number, Draw>()
   return {
     ...createSampler({ temperature: 1 }, vocabSize),
     draw(logits, position) {
-      const key = `${position}: ${logits}`
-      const token = drawn.get(key) ?? chance.categorical(fractionsOf.get(logits)!)
-      drawn.set(key, token)
-      return token
+      const draw = noises.get(position) ?? contextsOf.get(q)!.noise(chance)
+      noises.set(position, draw)
+      return draw(modelOf.get(logits)!, [])
     },
   }
 }
