@@ -11,10 +11,14 @@ const kind = 2
 export function chanceOf(seed: number, position: number): Chance<number> {
   const words = new Uint32Array(4)
   let decision = 0
-  const uniform = () => {
+  return chanceFrom(() => {
     philox4x32(words, decision++, position, kind, 0, seed >>> 0, Math.floor(seed / 2 ** 32))
     return (words[0] * 2 ** 21 + (words[1] >>> 11)) * 2 ** -53
-  }
+  })
+}
+
+/** Makes each decision of one number, uniform in [0, 1). */
+export function chanceFrom(uniform: () => number): Chance<number> {
   return {
     bernoulli: (p) => uniform() < p,
     categorical(weights) {

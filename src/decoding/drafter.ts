@@ -23,7 +23,8 @@ export interface Prefilled {
   /**
    * Makes guesses of a drafter's own logits as the target makes tokens of its: the same temperature, filters and
    * penalties and, unless it was asked to be independent, the same noise at the same output position. A drafter that
-   * agrees with the target then guesses its very draw.
+   * agrees with the target then guesses its very draw. Under `rejection` every guess needs noise that no other guess of
+   * the text was drawn with: count guesses instead of positions.
    */
   readonly sampler: Sampler
   /** `rejection` needs the `proposal` of a draft whose guesses were drawn. */

@@ -33,7 +33,7 @@ export function rejection<N>(
         break
       }
       // norm(max(0, p - q)) is what the target would have written where it disagrees.
-      left = drawn ? normalised(positive(left, drawn, numbers), numbers) : without(left, token, numbers)
+      left = drawn ? normalised(positive(left, drawn, numbers), left, numbers) : without(left, token, numbers)
       drawn = drawn && without(drawn, token, numbers)
     }
     if (accepted === undefined) return { path, bonus: chance.categorical(left) }
@@ -46,15 +46,21 @@ function positive<N>(p: ArrayLike<N>, q: ArrayLike<N>, { zero, subtract, less }:
   return Array.from(p, (mass, x) => (less(q[x], mass) ? subtract(mass, q[x]) : zero))
 }
 
-/** The distribution given that the token is another one; all zero where there is no other. */
-function without<N>(weights: ArrayLike<N>, token: number, numbers: Arithmetic<N>): N[] {
-  return normalised(
-    Array.from(weights, (mass, x) => (x === token ? numbers.zero : mass)),
-    numbers,
-  )
+/** The distribution given that the token is another one. */
+function without<N>(weights: ArrayLike<N>, token: number, numbers: Arithmetic<N>): ArrayLike<N> {
+  const others = Array.from(weights, (mass, x) => (x === token ? numbers.zero : mass))
+  return normalised(others, weights, numbers)
 }
 
-function normalised<N>(weights: readonly N[], { zero, add, divide, less }: Arithmetic<N>): N[] {
+/**
+ * `weights` so that they sum to 1. Where they are all zero, `fallback`: no guess is rejected that leaves nothing of p, unless
+ * floats are rounded so that p and q are equal but for their last bits.
+ */
+function normalised<N>(
+  weights: readonly N[],
+  fallback: ArrayLike<N>,
+  { zero, add, divide, less }: Arithmetic<N>,
+): ArrayLike<N> {
   const total = weights.reduce(add, zero)
-  return less(zero, total) ? weights.map((mass) => divide(mass, total)) : [...weights]
+  return less(zero, total) ? weights.map((mass) => divide(mass, total)) : fallback
 }

@@ -1,38 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { fits, tally } from '../exactness/fit.ts'
 import { gumbelNoise } from './gumbel.ts'
 import { TokenHistory } from './history.ts'
 import type { SamplingOptions } from './options.ts'
 import { createSampler } from './sampler.ts'
-
-/**
- * Pearson's chi-square statistic against its critical value at 5 sigma (Wilson-Hilferty), about one false alarm in
- * three million. Cells with an expectation below 5 are counted together.
- */
-function fits(observed: number[], probabilities: ArrayLike<number>): boolean {
-  const total = observed.reduce((a, b) => a + b)
-  const cells: [number, number][] = []
-  const rare: [number, number] = [0, 0]
-  if (observed.some((count, i) => count > 0 && probabilities[i] === 0)) return false
-  observed.forEach((count, i) => {
-    const expected = total * probabilities[i]
-    if (expected >= 5) cells.push([count, expected])
-    else {
-      rare[0] += count
-      rare[1] += expected
-    }
-  })
-  if (rare[1] >= 5) cells.push(rare)
-  else if (rare[0] > 30) return false
-  const statistic = cells.reduce((sum, [count, expected]) => sum + (count - expected) ** 2 / expected, 0)
-  const spread = 2 / (9 * (cells.length - 1))
-  return statistic <= (cells.length - 1) * (1 - spread + 5 * Math.sqrt(spread)) ** 3
-}
-
-function tally(size: number, draws: number, draw: (i: number) => number): number[] {
-  const counts = new Array<number>(size).fill(0)
-  for (let i = 0; i < draws; i++) counts[draw(i)]++
-  return counts
-}
 
 const nothing = new TokenHistory([])
 const small = Float32Array.of(2, 1, 0.5, 0, -0.5, -1, -3, 1)

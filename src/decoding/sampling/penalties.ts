@@ -7,6 +7,11 @@ export function adjusts(settings: SamplingSettings): boolean {
   return repetitionPenalty !== 1 || presencePenalty !== 0 || frequencyPenalty !== 0 || logitBias.size > 0
 }
 
+/** By how much an error of a logit can grow in `adjust`: the repetition penalty divides it or multiplies it. */
+export function amplification({ repetitionPenalty }: SamplingSettings): number {
+  return Math.max(1, repetitionPenalty, 1 / repetitionPenalty)
+}
+
 /**
  * Applies repetition penalty, presence and frequency penalty, then logit bias to `logits` [vocab], in place. Touches
  * only the tokens concerned; ids beyond the vocabulary (a prompt may hold them) have no logit and are ignored.

@@ -1,10 +1,10 @@
 import { PacelineError } from '../../errors.ts'
-import { isContested } from './contest.ts'
+import { cutoffRange, isContested } from './contest.ts'
 import { createFilter, keeps } from './cutoff.ts'
 import { gumbelArgmax } from './gumbel.ts'
 import type { TokenHistory } from './history.ts'
 import { type SamplingOptions, type SamplingSettings, validateSampling } from './options.ts'
-import { adjust, adjusts } from './penalties.ts'
+import { adjust, adjusts, amplification } from './penalties.ts'
 
 /** The target's own next token, as a pure function of (logits, output position, history, settings). */
 export interface Sampler {
@@ -61,10 +61,13 @@ export function createSampler(options: SamplingOptions, vocabSize: number): Samp
     contested(logits, position, history, band) {
       const row = process(logits, history)
       const top = argmax(row)
+      const reach = band * amplification(settings)
       const everything = { logit: -Infinity, token: Infinity }
-      const cutoff = temperature === 0 ? everything : filter(row, row[top])
-      const winner = temperature === 0 ? top : gumbelArgmax(row, top, cutoff, settings, position)
-      return isContested(row, winner, cutoff, settings, position, band)
+      if (temperature === 0)
+        return isContested(row, top, { tight: everything, loose: everything }, settings, position, reach)
+      const winner = gumbelArgmax(row, top, filter(row, row[top]), settings, position)
+      const range = cutoffRange(settings, vocabSize, reach)(row, row[top])
+      return isContested(row, winner, range, settings, position, reach)
     },
 
     distribution(logits, history) {

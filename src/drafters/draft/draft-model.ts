@@ -75,6 +75,8 @@ class DraftText {
   #waiting: number[] = []
   /** Guesses of the step. */
   #guessed = 0
+  /** Guesses of the text so far. */
+  #draws = 0
 
   constructor(model: Target) {
     this.#model = model
@@ -86,6 +88,7 @@ class DraftText {
     this.#proposes = rule === 'rejection'
     this.#history = new TokenHistory(tokens)
     this.#guessed = 0
+    this.#draws = 0
     const before = tokens.slice(0, Math.min(tokens.length - 1, this.#model.capacity))
     let shared = 0
     while (shared < before.length && before[shared] === this.#cached[shared]) shared++
@@ -105,7 +108,10 @@ class DraftText {
     const sampler = this.#sampler
     const outputs = await this.#read(this.#waiting, sampler.greedy ? ['top'] : ['top', 'logits'])
     const { logits } = outputs
-    const token = logits ? sampler.draw(logits, this.#history.length, this.#history) : outputs.top!.tokens[0]
+    // Under rejection noise is used once, not once more where a guess was rejected: a policy that remembers what it gave
+    // would know the next guess before it is drawn, and stop for it.
+    const position = this.#proposes ? this.#draws++ : this.#history.length
+    const token = logits ? sampler.draw(logits, position, this.#history) : outputs.top!.tokens[0]
     const distribution = logits && this.#proposes ? sampler.distribution(logits, this.#history) : undefined
     this.#history.push(token)
     this.#guessed++

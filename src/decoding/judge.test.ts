@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest'
+import type { AcceptanceRule } from './drafter.ts'
+import { createJudge } from './judge.ts'
+import { createSampler, type SamplingOptions, TokenHistory } from './sampling/index.ts'
+import { chain, TokenTree } from './tree.ts'
+
+const vocabSize = 5
+const logits = Float32Array.from({ length: 4 * vocabSize }, (_, i) => Math.sin(i * i))
+const outputs = { logits }
+const rowOf = (row: number) => logits.subarray(row * vocabSize, (row + 1) * vocabSize)
+const judge = (rule: AcceptanceRule, sampling: SamplingOptions) =>
+  createJudge(vocabSize, { sampler: createSampler(sampling, vocabSize), rule })
+
+test('at temperature 0 rejection decides as target draw does', () => {
+  for (let guesses = 0; guesses < vocabSize ** 3; guesses++) {
+    const digits = [0, 1, 2].map((i) => Math.floor(guesses / vocabSize ** i) % vocabSize)
+    const draft = {
+      tree: chain(0, digits),
+      proposal: digits.map(() => new Float32Array(vocabSize).fill(1 / vocabSize)),
+    }
+    const [greedy, rejected] = (['target-draw', 'rejection'] as const).map((rule) => {
+      const history = new TokenHistory([0])
+      return [judge(rule, { logitBias: { 2: 0.5 } }).decide(draft, outputs, history), history.length]
+    })
+    expect(rejected).toEqual(greedy)
+  }
+})
+
+describe('a draft model that is the target has every guess accepted by rejection', () => {
+  test.each([
+    ['temperature 1', { temperature: 1 }],
+    ['filters', { temperature: 0.7, topK: 4, topP: 0.9, minP: 0.01 }],
+    ['penalties', { temperature: 1, frequencyPenalty: 1, repetitionPenalty: 1.3 }],
+  ])('%s', (_, sampling) => {
+    for (let seed = 0; seed < 200; seed++) {
+      const sampler = createSampler({ ...sampling, seed }, vocabSize)
+      const drafter = sampler.independent()
+      const history = new TokenHistory([0])
+      const [guesses, proposal]: [number[], Float32Array[]] = [[], []]
+      for (let row = 0; row < 3; row++) {
+        proposal.push(drafter.distribution(rowOf(row), history))
+        guesses.push(drafter.draw(rowOf(row), history.length, history))
+        history.push(guesses[row])
+      }
+      const decided = new TokenHistory([0])
+      const { path } = createJudge(vocabSize, { sampler, rule: 'rejection' }).decide(
+        { tree: chain(0, guesses), proposal },
+        outputs,
+        decided,
+      )
+      expect(path).toEqual([0, 1, 2, 3])
+      expect(decided.counts).toEqual(history.counts)
+    }
+  })
+})
+
+test('a decision does not depend on what the judge decided before it', () => {
+  const tree = new TokenTree([0, 1, 2, 3], [-1, 0, 0, 2])
+  for (const rule of ['target-draw', 'rejection'] as const) {
+    const [fresh, used] = [1, 2].map(() => judge(rule, { temperature: 1, seed: 3 }))
+    for (let i = 0; i < 5; i++) used.decide({ tree: chain(i) }, outputs, new TokenHistory([]))
+    expect(used.decide({ tree }, outputs, new TokenHistory([]))).toEqual(
+      fresh.decide({ tree }, outputs, new TokenHistory([])),
+    )
+  }
+})
