@@ -21,6 +21,7 @@ interface Flags extends GenerateRequest {
   readonly chat?: boolean
   readonly system?: string
   readonly dtype: Dtype
+  readonly draftDtype?: Dtype
   readonly executor?: ExecutorName
   readonly threads?: number
   readonly json?: boolean
@@ -78,6 +79,7 @@ export function addGenerate(program: Command): void {
       band,
     )
     .addOption(new Option('--dtype <dtype>', 'how weights are stored and multiplied').choices(dtypes).default('f32'))
+    .addOption(new Option('--draft-dtype <dtype>', 'the same of a draft model (default: int8)').choices(dtypes))
     .addOption(new Option('--executor <name>', 'what computes (default: auto)').choices(executorNames))
     .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
     .option('--json', 'print one JSON object { text, ids, finishReason, stats } instead')
@@ -95,7 +97,7 @@ The first Ctrl-C ends the text, the second the program.`,
 }
 
 async function generate(folder: string, argument: string | undefined, flags: Flags): Promise<void> {
-  const { promptFile, chat = false, system, dtype, executor, threads, json = false, ...request } = flags
+  const { promptFile, chat = false, system, dtype, draftDtype, executor, threads, json = false, ...request } = flags
   if (system !== undefined && !chat)
     throw new PacelineError('argument', '--system is part of a conversation: it needs --chat')
   const text = await readPrompt(argument, promptFile)
@@ -107,6 +109,7 @@ async function generate(folder: string, argument: string | undefined, flags: Fla
   const onProgress = (share: number) => progress.update('loading', share)
   await using model = await loadModel(folder, {
     dtype,
+    ...(draftDtype && { draftDtype }),
     ...(executor && { executor }),
     ...(threads && { threads }),
     onProgress,

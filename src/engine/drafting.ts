@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Checkpoint, openCheckpoint, type TextCodec } from '../checkpoint/index.ts'
+import { type Checkpoint, type Dtype, openCheckpoint, type TextCodec } from '../checkpoint/index.ts'
 import { measureCosts } from '../decoding/index.ts'
 import type { DrafterContext, DraftingModel } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
@@ -12,6 +12,11 @@ export interface DraftingOptions {
   readonly checkpoint: Pick<Checkpoint, 'folder' | 'spec' | 'text'>
   readonly model: TargetModel
   readonly executor: Executor
+  /**
+   * How weights of draft models are stored and multiplied: int8 unless given, whatever the target's are. A guess need not
+   * be exact, and a small model gains nothing more from int4.
+   */
+  readonly draftDtype?: Dtype
 }
 
 /** What drafters of one target share: models are opened, and costs measured, once. */
@@ -19,7 +24,12 @@ export interface DraftingResources extends DrafterContext {
   dispose(): Promise<void>
 }
 
-export function createDraftingResources({ checkpoint, model, executor }: DraftingOptions): DraftingResources {
+export function createDraftingResources({
+  checkpoint,
+  model,
+  executor,
+  draftDtype = 'int8',
+}: DraftingOptions): DraftingResources {
   const opened = new Map<string, Promise<DraftingModel & { close(): Promise<void> }>>()
   const costs = once(() => measureCosts(model))
 
@@ -27,7 +37,7 @@ export function createDraftingResources({ checkpoint, model, executor }: Draftin
     const draft = await openCheckpoint(folder)
     try {
       requireSameVocabulary(checkpoint.text, draft.text, checkpoint.folder, folder)
-      const loaded = await loadTargetModel(draft.spec, draft.source, { executor, dtype: model.dtype, top })
+      const loaded = await loadTargetModel(draft.spec, draft.source, { executor, dtype: draftDtype, top })
       const close = async () => {
         await loaded.dispose()
         await draft.close()

@@ -10,6 +10,8 @@ export interface LoadSettings extends ExecutorOptions {
    * unless its paceline.json says otherwise); `int4-pure` keeps nothing.
    */
   readonly dtype?: Dtype
+  /** The same of draft models: int8 unless given. It changes how fast a text comes, not the text. */
+  readonly draftDtype?: Dtype
 }
 
 export interface ModelInfo {

@@ -49,7 +49,7 @@ async function handle(message: ToEngine): Promise<void> {
 
 async function load(folder: string, settings: LoadSettings): Promise<void> {
   checkSettings(settings)
-  const { dtype = 'f32', ...options } = settings
+  const { dtype = 'f32', draftDtype, ...options } = settings
   const { executor, about } = chooseExecutor(options)
   checkpoint = await openCheckpoint(folder)
   let reported = 0
@@ -64,7 +64,7 @@ async function load(folder: string, settings: LoadSettings): Promise<void> {
     },
   })
   loaded = { checkpoint, model }
-  resources = createDraftingResources({ checkpoint, model, executor })
+  resources = createDraftingResources({ checkpoint, model, executor, ...(draftDtype && { draftDtype }) })
   const info: ModelInfo = {
     folder,
     dtype,
@@ -108,9 +108,10 @@ async function dispose(): Promise<void> {
   port.close()
 }
 
-function checkSettings({ dtype = 'f32', threads = 1 }: LoadSettings): void {
-  if (!(dtypes as readonly unknown[]).includes(dtype))
-    throw new PacelineError('argument', `dtype is ${JSON.stringify(dtype)}, expected one of ${dtypes.join(', ')}`)
+function checkSettings({ dtype = 'f32', draftDtype = 'int8', threads = 1 }: LoadSettings): void {
+  for (const [name, value] of Object.entries({ dtype, draftDtype }))
+    if (!(dtypes as readonly unknown[]).includes(value))
+      throw new PacelineError('argument', `${name} is ${JSON.stringify(value)}, expected one of ${dtypes.join(', ')}`)
   if (!(Number.isInteger(threads) && threads >= 1))
     throw new PacelineError('argument', `threads is ${threads}, expected an integer of at least 1`)
 }
