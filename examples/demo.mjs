@@ -6,17 +6,15 @@
 // --prompts FOLDER   the first line of each of its *.jsonl files, as conversations
 // --tokens N         of a text, at most
 // --pairs N          of runs, plain and with guesses, for each text
+// --drafter NAME     who guesses: a draft model where the model's folder has one in "draft", else prompt lookup
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { loadModel, promptLookup } from 'paceline'
+import { draft, loadModel, promptLookup } from 'paceline'
 import { compare } from './compare.mjs'
 
 /** @typedef {Awaited<ReturnType<typeof compare>>} Result */
-
-// The best drafter so far. Another one is another line.
-const drafter = promptLookup()
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -24,6 +22,7 @@ const { values: options, positionals } = parseArgs({
     prompts: { type: 'string' },
     tokens: { type: 'string', default: '96' },
     pairs: { type: 'string', default: '5' },
+    drafter: { type: 'string' },
   },
 })
 for (const name of /** @type {const} */ (['tokens', 'pairs']))
@@ -44,6 +43,7 @@ const tasks = own
   ? [{ name: 'your text', text, prompt: text }]
   : firstQuestions(options.prompts ?? ofProject('bench/prompts'))
 
+const drafter = options.drafter ?? (existsSync(join(folder, 'draft')) ? draft() : promptLookup())
 const model = await loadModel(folder)
 try {
   const { parameters, dtype, executor } = model.info
