@@ -2,7 +2,7 @@ import { type ModelSpec, randomCheckpoint } from '../checkpoint/index.ts'
 import { createSampler, type Drafter, decode, prefill, type Step, TokenTree } from '../decoding/index.ts'
 import { none } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
-import { loadTargetModel, type TargetModel } from '../model/index.ts'
+import { loadTargetModel, type Target, type TargetModel } from '../model/index.ts'
 import type { Executor } from '../runtime/index.ts'
 import { median } from './passes.ts'
 
@@ -44,7 +44,7 @@ const tokens = 60
  */
 export async function measureOverhead(
   model: TargetModel,
-  { contexts, rows = 16, texts = 20, onProgress }: OverheadOptions,
+  { contexts, rows = 16, texts = 100, onProgress }: OverheadOptions,
 ): Promise<Overhead[]> {
   const results: Overhead[] = []
   for (const [i, context] of contexts.entries()) {
@@ -54,14 +54,20 @@ export async function measureOverhead(
         `${context} positions leave no room for ${tokens} more in a context of ${model.spec.contextLength}`,
       )
     const prompt = Array.from({ length: context }, (_, at) => (at * 7) % model.spec.vocabSize)
-    const truth = (await write(model, none(), prompt)).flatMap(({ step }) => step.tokens)
-    const drafter = readyMade(truth, rows, model.spec.vocabSize)
     const timed: TimedStep[] = []
-    // The first text warms up.
-    for (let text = 0; text <= texts; text++) {
-      const steps = await write(model, drafter, prompt)
-      if (text > 0) timed.push(...steps.filter(({ step }) => step.rows === rows))
-      onProgress?.((i + text / texts) / contexts.length)
+    const target = model.createTarget()
+    try {
+      const truth = (await write(target, none(), prompt)).flatMap(({ step }) => step.tokens)
+      const drafter = readyMade(truth, rows, model.spec.vocabSize)
+      // The first tenth warms up.
+      const unseen = Math.ceil(texts / 10)
+      for (let text = -unseen; text < texts; text++) {
+        const steps = await write(target, drafter, prompt)
+        if (text >= 0) timed.push(...steps.filter(({ step }) => step.rows === rows))
+        onProgress?.((i + (text + unseen + 1) / (texts + unseen)) / contexts.length)
+      }
+    } finally {
+      target.dispose()
     }
     const own = timed.map(({ ms, step }) => 1000 * (ms - step.forwardMs)).sort((a, b) => a - b)
     results.push({
@@ -83,22 +89,23 @@ interface TimedStep {
   readonly ms: number
 }
 
-async function write(model: TargetModel, drafter: Drafter, prompt: readonly number[]): Promise<TimedStep[]> {
-  const target = model.createTarget()
-  const options = { sampler: createSampler({}, model.spec.vocabSize), maxTokens: tokens, eosTokenIds: [] }
-  try {
-    await prefill(target, drafter, prompt, options)
-    const steps: TimedStep[] = []
-    let from = performance.now()
-    for await (const step of decode(target, drafter, prompt, options)) {
-      const now = performance.now()
-      steps.push({ step, ms: now - from })
-      from = now
-    }
-    return steps
-  } finally {
-    target.dispose()
+/** Writes one text. The prompt is read once: from then on the cache is cut back to it. */
+async function write(target: Target, drafter: Drafter, prompt: readonly number[]): Promise<TimedStep[]> {
+  const sampler = createSampler({}, target.spec.vocabSize)
+  const options = { sampler, maxTokens: tokens, eosTokenIds: [] }
+  if (target.length === 0) await prefill(target, drafter, prompt, options)
+  else {
+    target.truncate(prompt.length - 1)
+    await drafter.start({ tokens: prompt, sampler, rule: 'target-draw' })
   }
+  const steps: TimedStep[] = []
+  let from = performance.now()
+  for await (const step of decode(target, drafter, prompt, options)) {
+    const now = performance.now()
+    steps.push({ step, ms: now - from })
+    from = now
+  }
+  return steps
 }
 
 /** Proposes trees whose first guesses are the next tokens of `truth`; what remains of the rows are siblings of these. */

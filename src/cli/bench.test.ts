@@ -57,7 +57,7 @@ describe('paceline bench', () => {
 
   test('interrupted, it writes what there is, and goes on to the end', async () => {
     const json = at('cut.json')
-    const args = [...small, '--rounds', '300', '--max-tokens', '64', '--json', json]
+    const args = [...small, '--rounds', '150', '--max-tokens', '64', '--json', json]
     const lines = async () => (await readFile(`${json}.partial.jsonl`, 'utf8').catch(() => '')).split('\n').length - 1
     const cut = await runBuilt(['bench', at('model'), '--suite', at('suite.jsonl'), ...args], {
       async started(child) {
@@ -78,19 +78,16 @@ describe('paceline bench', () => {
     expect(resumed.code).toBe(0)
     const whole = JSON.parse(await readFile(json, 'utf8'))
     expect(whole).toMatchObject({ complete: true })
-    expect(whole.runs.at(-1)).toMatchObject({ task: 'all', prompts: 2, identical: 2, rounds: 300 })
+    expect(whole.runs.at(-1)).toMatchObject({ task: 'all', prompts: 2, identical: 2, rounds: 150 })
   })
 
   test('refuses what is wrong before a model is loaded', async () => {
     const wrong: [args: string[], code: number, message: RegExp][] = [
       [['--drafters', 'medusa'], 2, /there is no drafter "medusa"/],
-      [['--drafters', 'draft:oracle-2'], 2, /oracle-2/],
       [['--temperature', '0,x'], 2, /--temperature/],
       [['--drafters', 'draft:oracle', '--rule', 'rejection', '--temperature', '1'], 2, /draft:oracle cannot know/],
       [['--suite', at('nowhere')], 1, /nowhere: cannot be read/],
-      [['--json', at('no/where.json')], 1, /where\.json: cannot be written/],
       [['--html', at('no/where.html')], 1, /where\.html: cannot be written/],
-      [['--resume'], 2, /--json FILE/],
       [['--resume', '--json', at('fresh.json')], 1, /nothing to resume/],
     ]
     for (const [args, code, message] of wrong) {
