@@ -7,7 +7,7 @@ import { chooseExecutor } from '../../runtime/index.ts'
 import { breadthOf, judgeSampling, testSampling } from './sampling.ts'
 
 const context = [5, 9, 2, 33, 5, 9]
-const samples = 600
+const samples = 1500
 
 let target: TargetModel
 beforeAll(async () => {
