@@ -5,7 +5,7 @@ import { draftMethod } from './draft/method.ts'
 import { jacobiMethod } from './jacobi/method.ts'
 import { lookaheadMethod } from './lookahead/method.ts'
 import { none } from './none.ts'
-import { promptLookup } from './prompt-lookup/prompt-lookup.ts'
+import { promptLookupMethod } from './prompt-lookup/method.ts'
 
 /** `name[:variant][=path]` taken apart. */
 export interface DrafterName {
@@ -25,21 +25,14 @@ export interface Method {
   readonly takes: readonly Part[]
   /** Throws code `argument` for a variant or path that means nothing. */
   read(name: DrafterName): DrafterFactory
-  /** Variants that are ways of their own, each with its line in reports; the method alone unless given. */
+  /** Variants that are ways of their own, each with its line in reports; '' is the method alone, which is all unless given. */
   readonly variants?: readonly string[]
 }
 
 /** One line per method. */
 const drafters: Readonly<Record<string, Method>> = {
   none: { about: 'plain decoding', takes: [], read: () => none },
-  'prompt-lookup': {
-    about: 'continuations of the same tokens earlier in the text; prompt-lookup:10 guesses 10 at a time',
-    takes: ['variant'],
-    read(name) {
-      const options = guessesOf(name)
-      return () => promptLookup(options)
-    },
-  },
+  'prompt-lookup': promptLookupMethod,
   draft: draftMethod,
   jacobi: jacobiMethod,
   lookahead: lookaheadMethod,
@@ -51,8 +44,8 @@ export const drafterNames: readonly (readonly [name: string, about: string])[] =
 )
 
 /** Every way of drafting there is, by its name: methods and their variants. */
-export const allDrafters: readonly string[] = Object.entries(drafters).flatMap(([name, { variants }]) =>
-  variants ? variants.map((variant) => `${name}:${variant}`) : [name],
+export const allDrafters: readonly string[] = Object.entries(drafters).flatMap(([name, { variants = [''] }]) =>
+  variants.map((variant) => (variant === '' ? name : `${name}:${variant}`)),
 )
 
 /**
@@ -76,15 +69,4 @@ export function readDrafter(text: string): DrafterFactory {
 export function parseDrafterName(text: string): DrafterName {
   const [, name, variant, path] = /^([^:=]*)(?::([^=]*))?(?:=(.*))?$/s.exec(text)!
   return { name, ...(variant !== undefined && { variant }), ...(path !== undefined && { path }) }
-}
-
-/** The number of guesses that a variant says, for methods whose variant is that. */
-function guessesOf({ name, variant }: DrafterName): { guesses?: number } {
-  if (variant === undefined) return {}
-  if (!/^[1-9]\d*$/.test(variant))
-    throw new PacelineError(
-      'argument',
-      `drafter "${name}:${variant}": expected a whole number of guesses, such as ${name}:10`,
-    )
-  return { guesses: Number(variant) }
 }

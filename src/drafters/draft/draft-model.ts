@@ -1,14 +1,14 @@
 import {
-  type Acceptance,
   chain,
   type Draft,
   type Drafter,
   type Prefilled,
   type Sampler,
   TokenHistory,
+  type Verdict,
 } from '../../decoding/index.ts'
 import type { HeadOutput, RowOutputs, Target, TargetModel } from '../../model/index.ts'
-import type { Confidence, Guess, Policy } from '../policies/index.ts'
+import { ChainDrafting, type Confidence, type Guess, type Policy } from '../policies/index.ts'
 
 export interface DraftModelOptions {
   /** Guesses per step at most, whatever the policy says. */
@@ -26,27 +26,24 @@ const prefillRows = 256
  * writes on, `policy` says how far. `model` must have been loaded with `draftTop` likeliest tokens; it stays the caller's.
  */
 export function draftModel(model: TargetModel, policy: Policy, { maxGuesses = 16 }: DraftModelOptions = {}): Drafter {
+  const drafting = new ChainDrafting(policy)
   let text: DraftText | undefined
-  let guesses: readonly Guess[] = []
   return {
     name: `draft:${policy.name}`,
 
     async start(prefilled) {
+      drafting.begin()
       text ??= new DraftText(model.createTarget())
       await text.begin(prefilled)
     },
 
     async propose(root, { rows }): Promise<Draft> {
-      const most = Math.min(maxGuesses, rows - 1, text!.room)
-      const drafted: Guess[] = []
       const proposal: Float32Array[] = []
-      const state = () => ({ guesses: drafted, position: text!.position })
-      while (drafted.length < most && policy.continueDrafting(state())) {
+      const drafted = await drafting.draft(Math.min(maxGuesses, rows - 1, text!.room), async () => {
         const { guess, distribution } = await text!.next()
-        drafted.push(guess)
         if (distribution) proposal.push(distribution)
-      }
-      guesses = drafted
+        return guess
+      })
       const tree = chain(
         root,
         drafted.map(({ token }) => token),
@@ -54,9 +51,9 @@ export function draftModel(model: TargetModel, policy: Policy, { maxGuesses = 16
       return { tree, forwards: drafted.length, ...(proposal.length > 0 && { proposal }) }
     },
 
-    observe({ path, emitted }) {
-      const position = text!.settle(path, emitted)
-      policy.observe?.({ guesses, position, accepted: path.length - 1 })
+    observe(verdict) {
+      text!.settle(verdict)
+      drafting.settle(verdict)
     },
 
     dispose() {
@@ -98,11 +95,6 @@ class DraftText {
     this.#waiting = tokens.slice(before.length)
   }
 
-  /** Output position of the next guess. */
-  get position(): number {
-    return this.#history.length
-  }
-
   /** Guesses that the context of the draft model has room for. */
   get room(): number {
     return Math.max(0, this.#model.capacity - this.#cached.length - this.#waiting.length + 1)
@@ -113,7 +105,7 @@ class DraftText {
     const sampler = this.#sampler
     const outputs = await this.#read(this.#waiting, sampler.greedy ? ['top'] : ['top', 'logits'])
     const { logits } = outputs
-    const token = logits ? sampler.draw(logits, this.position, this.#history) : outputs.top!.tokens[0]
+    const token = logits ? sampler.draw(logits, this.#history.length, this.#history) : outputs.top!.tokens[0]
     const distribution = logits && this.#proposes ? sampler.distribution(logits, this.#history) : undefined
     this.#history.push(token)
     this.#guessed++
@@ -121,8 +113,8 @@ class DraftText {
     return { guess: { token, confidence: confidenceOf(token, outputs) }, ...(distribution && { distribution }) }
   }
 
-  /** Takes back the guesses that were not accepted. Returns the output position that the step began at. */
-  settle(path: Acceptance['path'], emitted: readonly number[]): number {
+  /** Takes back the guesses that were not accepted. */
+  settle({ path, emitted }: Verdict): void {
     // The last guess was never read.
     const unread = this.#guessed > 0 ? this.#guessed - 1 : 0
     const decided = this.#cached.length - unread
@@ -131,9 +123,7 @@ class DraftText {
     if (this.#guessed > 0) this.#waiting = emitted.slice(kept)
     else this.#waiting.push(...emitted)
     for (; this.#guessed > 0; this.#guessed--) this.#history.pop()
-    const position = this.position
     for (const token of emitted) this.#history.push(token)
-    return position
   }
 
   dispose(): void {
