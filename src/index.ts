@@ -17,6 +17,7 @@ export {
   none,
   type Piece,
   type Prompt,
+  type PromptLookupOptions,
   promptLookup,
 } from './engine/index.ts'
 export { type ErrorCode, PacelineError } from './errors.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { begun } from '../decoding/tiny.ts'
+import { begun, emitting } from '../decoding/tiny.ts'
 import { allDrafters, drafterNames, parseDrafterName, readDrafter } from './registry.ts'
 import { tinyContext, tinyPair } from './tiny.ts'
 
@@ -48,6 +48,15 @@ test('jacobi and lookahead take their sizes from the name, or from what passes c
   expect((await create('lookahead')).name).toMatch(/^lookahead:\d+-\d+-\d+$/)
 })
 
+test('prompt-lookup guesses as far as a policy says', async () => {
+  const drafter = await create('prompt-lookup:heuristic-3')
+  expect(drafter.name).toBe('prompt-lookup:heuristic')
+  await drafter.start(begun([1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2]))
+  expect([...(await drafter.propose(2, { rows: 64 })).tree.tokens]).toEqual([2, 3, 4, 5])
+  await drafter.observe(emitting(3, 4, 5, 6))
+  expect([...(await drafter.propose(6, { rows: 64 })).tree.tokens]).toEqual([6, 7, 8, 9, 1, 2])
+})
+
 describe('a name that means nothing is an error of code argument', () => {
   test.each<[string, RegExp]>([
     ['', /no drafter "", expected one of none, prompt-lookup, draft/],
@@ -58,6 +67,9 @@ describe('a name that means nothing is an error of code argument', () => {
     ['none=models/x', /drafter "none=models\/x": none takes no path \("models\/x"\)/],
     ['prompt-lookup=models/x', /prompt-lookup takes no path/],
     ['prompt-lookup:3=models/x', /prompt-lookup takes no path/],
+    ['prompt-lookup:confidence', /or a policy, one of cost-aware, constant, heuristic; the others look at prob/],
+    ['prompt-lookup:constant-0', /drafter "prompt-lookup:constant-0": expected a whole number of guesses/],
+    ['draft:disco-7', /drafter "draft:disco-7": expected a threshold from 0 to 1/],
     ['prompt-lookup:x', /drafter "prompt-lookup:x": expected a whole number of guesses, such as prompt-lookup:10/],
     ...['0', '1', '', 'x', '2.5'].map((variant): [string, RegExp] => [
       `jacobi:${variant}`,

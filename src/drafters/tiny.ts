@@ -14,6 +14,8 @@ import { loadTargetModel, type TargetModel } from '../model/index.ts'
 import { tinyModel } from '../model/tiny.ts'
 import { type Executor, referenceExecutor } from '../runtime/index.ts'
 import type { DrafterContext } from './context.ts'
+import { discoFileName } from './policies/index.ts'
+import { tinyDisco } from './policies/tiny.ts'
 import { allDrafters, readDrafter } from './registry.ts'
 
 /** A small target and a smaller model that sometimes agrees with it. */
@@ -26,7 +28,7 @@ export async function tinyPair(executor: Executor = referenceExecutor) {
 }
 
 /** Files that drafters of `allDrafters` read. */
-const files: Readonly<Record<string, unknown>> = {}
+const files: Readonly<Record<string, unknown>> = { [discoFileName]: tinyDisco }
 
 /** A world in which every drafter can be made. */
 export function tinyContext(target: TargetModel, draft: TargetModel): DrafterContext {

@@ -10,11 +10,20 @@ export function none(): string {
   return 'none'
 }
 
-/** Guesses that what followed the same tokens before follows them again. `guesses`: per step, at most. */
-export function promptLookup({ guesses = 7 }: { readonly guesses?: number } = {}): string {
-  if (!(Number.isInteger(guesses) && guesses >= 1))
+export interface PromptLookupOptions {
+  /** Guesses per step, at most; 7 unless given. */
+  readonly guesses?: number
+  /** How far ahead to guess, instead: `cost-aware`, `heuristic` or `constant`, as of a draft model. */
+  readonly policy?: string
+}
+
+/** Guesses that what followed the same tokens before follows them again. */
+export function promptLookup({ guesses, policy }: PromptLookupOptions = {}): string {
+  if (guesses !== undefined && policy !== undefined)
+    throw new PacelineError('argument', 'promptLookup: give guesses or a policy, not both')
+  if (guesses !== undefined && !(Number.isInteger(guesses) && guesses >= 1))
     throw new PacelineError('argument', `promptLookup: guesses is ${guesses}, expected an integer of at least 1`)
-  return `prompt-lookup:${guesses}`
+  return `prompt-lookup:${policy ?? guesses ?? 7}`
 }
 
 export interface DraftOptions {

@@ -1,4 +1,13 @@
-export { type DraftOptions, draft, jacobi, type LookaheadSizes, lookahead, none, promptLookup } from './drafters.ts'
+export {
+  type DraftOptions,
+  draft,
+  jacobi,
+  type LookaheadSizes,
+  lookahead,
+  none,
+  type PromptLookupOptions,
+  promptLookup,
+} from './drafters.ts'
 export { createDraftingResources, type DraftingResources } from './drafting.ts'
 export { generate, type LoadedModel } from './generate.ts'
 export type { Generation } from './generation.ts'

@@ -3,9 +3,11 @@ import { PacelineError } from '../../errors.ts'
 import type { DrafterContext } from '../context.ts'
 import type { DrafterName } from '../registry.ts'
 import { adaptive } from './adaptive.ts'
+import { disco } from './classifier.ts'
 import { confidence } from './confidence.ts'
 import { constant } from './constant.ts'
 import { costAware } from './cost-aware.ts'
+import { discoFileName, parseDisco } from './disco-file.ts'
 import { heuristic } from './heuristic.ts'
 import type { Policy } from './policy.ts'
 
@@ -36,6 +38,11 @@ const policies: Readonly<Record<string, PolicyKind>> = {
   heuristic: { number: 'guesses', make: (initial) => heuristic(initial) },
   confidence: { number: 'threshold', looksAtConfidence: true, make: (threshold) => confidence(threshold) },
   adaptive: { number: 'threshold', looksAtConfidence: true, make: (initial) => adaptive(initial) },
+  disco: {
+    number: 'threshold',
+    looksAtConfidence: true,
+    make: async (threshold, { readJson }) => disco(parseDisco(await readJson(discoFileName)), threshold),
+  },
 }
 
 /** Names of policies; of those for a drafter without probabilities, such as one of n-grams, where `confident` is false. */
