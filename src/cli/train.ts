@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
+import { addTrainDisco } from './train-disco.ts'
 import { addTrainLm } from './train-lm.ts'
 
 /** One line per method. */
-const methods: readonly ((train: Command) => void)[] = [addTrainLm]
+const methods: readonly ((train: Command) => void)[] = [addTrainLm, addTrainDisco]
 
 export function addTrain(program: Command): void {
   const train = program

@@ -1,6 +1,7 @@
 export type { AdamWOptions } from './adamw.ts'
 export * from './collect/index.ts'
 export * from './data/index.ts'
+export * from './disco/index.ts'
 export { freshTensors } from './initialise.ts'
 export type { LossValues, Objective } from './objective.ts'
 export { type DistillationOptions, distillationObjective } from './objectives/distillation.ts'
