@@ -1,4 +1,4 @@
-import type { Target, TargetModel } from '../model/index.ts'
+import type { HeadOutput, Target, TargetModel } from '../model/index.ts'
 
 /** What forward passes of a model cost on this machine. */
 export interface PassCosts {
@@ -10,6 +10,8 @@ export interface PassCosts {
 
 const measuredRows = [2, 3, 4, 6, 8, 12, 16, 24, 32]
 const rounds = 5
+const turns = 25
+const warmUpMs = 100
 const positions = 128
 
 /** v(T) from a few measured points [rows, v]: straight lines between them, the last one goes on. */
@@ -35,12 +37,9 @@ export function passCosts(rowMs: number, points: readonly (readonly [rows: numbe
  * alike. Takes about 80 passes.
  */
 export async function measureCosts(model: TargetModel): Promise<PassCosts> {
-  const target = model.createTarget()
+  const target = await amidText(model)
   try {
-    const filled = Math.min(positions, target.capacity >> 1)
-    const largest = target.capacity - filled
-    await pass(target, filled)
-    target.commit(Array.from({ length: filled }, (_, i) => i))
+    const largest = target.capacity - target.length
     const rows = measuredRows.filter((count) => count <= largest)
     for (const count of [1, ...rows]) await pass(target, count)
     const ones: number[] = []
@@ -60,11 +59,45 @@ export async function measureCosts(model: TargetModel): Promise<PassCosts> {
   }
 }
 
+/**
+ * Time of a pass of one row of `model`, which yields `head`, in such passes of `reference`: taken in turns, since two
+ * measurements one after the other may see a machine with more to do and one with less.
+ */
+export async function measureRelativeCost(
+  model: TargetModel,
+  head: HeadOutput,
+  reference: TargetModel,
+): Promise<number> {
+  const ours = await amidText(model)
+  const theirs = await amidText(reference)
+  try {
+    const ratio = async () => (await pass(ours, 1, head)) / (await pass(theirs, 1))
+    // A pass of a small model is mostly our own code around the kernels, which gets its speed by running.
+    const begun = performance.now()
+    for (let turn = 0; turn < 3 || performance.now() - begun < warmUpMs; turn++) await ratio()
+    const ratios: number[] = []
+    for (let turn = 0; turn < turns; turn++) ratios.push(await ratio())
+    return median(ratios)
+  } finally {
+    ours.dispose()
+    theirs.dispose()
+  }
+}
+
+/** A text in the making of some 128 positions. */
+async function amidText(model: TargetModel): Promise<Target> {
+  const target = model.createTarget()
+  const filled = Math.min(positions, target.capacity >> 1)
+  await pass(target, filled)
+  target.commit(Array.from({ length: filled }, (_, i) => i))
+  return target
+}
+
 /** Milliseconds of a pass of a chain of `rows` rows. Nothing is committed. */
-async function pass(target: Target, rows: number): Promise<number> {
+async function pass(target: Target, rows: number, head: HeadOutput = 'argmax'): Promise<number> {
   const tokens = Int32Array.from({ length: rows }, (_, i) => i % 7)
   const from = performance.now()
-  await target.forward({ tokens, parents: tokens.map((_, i) => i - 1) }, { head: 'argmax' })
+  await target.forward({ tokens, parents: tokens.map((_, i) => i - 1) }, { head })
   return performance.now() - from
 }
 

@@ -1,5 +1,5 @@
 export { type Arithmetic, type Chance, floats } from './arithmetic.ts'
-export { measureCosts, type PassCosts, passCosts } from './costs.ts'
+export { measureCosts, measureRelativeCost, type PassCosts, passCosts } from './costs.ts'
 export { type DecodeOptions, decode, type PrefillOptions, prefill, type Step, type StopSign } from './decode.ts'
 export { createDetokeniser, type Detokeniser } from './detokenise.ts'
 export {

@@ -17,6 +17,6 @@ export interface DrafterContext {
 
 export interface DraftingModel {
   readonly model: TargetModel
-  /** What its passes cost; measured when first asked for. */
-  costs(): Promise<PassCosts>
+  /** Time of one guess: a pass of one row, in passes of the target of one row; measured when first asked for. */
+  guessCost(): Promise<number>
 }

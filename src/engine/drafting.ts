@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Checkpoint, type Dtype, openCheckpoint, type TextCodec } from '../checkpoint/index.ts'
-import { measureCosts } from '../decoding/index.ts'
+import { measureCosts, measureRelativeCost } from '../decoding/index.ts'
 import type { DrafterContext, DraftingModel } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
 import { loadTargetModel, type TargetModel } from '../model/index.ts'
@@ -42,7 +42,7 @@ export function createDraftingResources({
         await loaded.dispose()
         await draft.close()
       }
-      return { model: loaded, costs: once(() => measureCosts(loaded)), close }
+      return { model: loaded, guessCost: once(() => measureRelativeCost(loaded, 'top', model)), close }
     } catch (error) {
       await draft.close()
       throw error

@@ -16,12 +16,12 @@ export const draftMethod: Method = {
   read({ name, variant = policies[0], path }) {
     const policy = readPolicy({ name, variant }, policies)
     return async (context) => {
-      const { model, costs } = await context.openModel(path, draftFolder, { top: draftTop })
+      const { model, guessCost } = await context.openModel(path, draftFolder, { top: draftTop })
       return draftModel(
         model,
         await policy({
           context,
-          guessCost: async () => (await costs()).rowMs / (await context.costs()).rowMs,
+          guessCost,
           readJson: (file) => context.readJson(path, draftFolder, file),
         }),
       )

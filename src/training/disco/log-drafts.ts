@@ -68,7 +68,7 @@ export async function measureDrafting(
   draft: string | undefined,
   maxGuesses: number,
 ): Promise<LoggedCosts> {
-  const { costs } = await resources.openModel(draft, draftFolder, { top: draftTop })
-  const [target, own] = [await resources.costs(), await costs()]
-  return { guess: own.rowMs / target.rowMs, v: Array.from({ length: maxGuesses + 1 }, (_, i) => target.v(i + 1)) }
+  const { guessCost } = await resources.openModel(draft, draftFolder, { top: draftTop })
+  const { v } = await resources.costs()
+  return { guess: await guessCost(), v: Array.from({ length: maxGuesses + 1 }, (_, i) => v(i + 1)) }
 }

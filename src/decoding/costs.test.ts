@@ -1,0 +1,51 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { Target, TargetModel } from '../model/index.ts'
+import { measureCosts, measureRelativeCost, passCosts } from './costs.ts'
+
+/** A clock that only passes move, and a machine that gets slower with each of them. */
+let clock = 0
+let passes = 0
+beforeEach(() => {
+  clock = passes = 0
+  vi.spyOn(performance, 'now').mockImplementation(() => clock)
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+function timed(ms: (rows: number) => number, disposed: string[] = [], name = ''): TargetModel {
+  const target: Partial<Target> = {
+    capacity: 256,
+    length: 128,
+    async forward({ tokens }) {
+      clock += ms(tokens.length) * (1 + passes++ / 50)
+      return {}
+    },
+    commit() {},
+    dispose: () => disposed.push(name),
+  }
+  return { createTarget: () => target as Target } as TargetModel
+}
+
+test('v(T) is what passes take, in passes of one row, also on a machine that gets slower', async () => {
+  const { v } = await measureCosts(timed((rows) => 2 + rows / 4))
+  for (const rows of [1, 2, 4, 8, 32]) expect(v(rows)).toBeCloseTo((2 + rows / 4) / 2.25, 1)
+})
+
+test('the cost of one model in passes of another is measured in turns', async () => {
+  const disposed: string[] = []
+  const [small, large] = [timed(() => 1, disposed, 'small'), timed(() => 4, disposed, 'large')]
+  expect(await measureRelativeCost(small, 'top', large)).toBeCloseTo(0.25, 2)
+  expect(disposed).toEqual(['small', 'large'])
+})
+
+test('between measured points v goes straight, behind the last one on, and never falls', () => {
+  const { v, rowMs } = passCosts(3, [
+    [2, 0.9],
+    [4, 2],
+    [8, 3],
+  ])
+  expect(rowMs).toBe(3)
+  expect([1, 2, 3, 4, 6, 8, 12].map(v)).toEqual([1, 1, 1.5, 2, 2.5, 3, 4])
+  expect([1, 9].map(passCosts(1, []).v)).toEqual([1, 1])
+})
