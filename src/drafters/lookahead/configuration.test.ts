@@ -22,7 +22,7 @@ test('rows are taken up to where they begin to cost', () => {
       [rows + 1, 1.5],
       [64, 10],
     ])
-  expect(flatUntil(7)).toEqual([1, 5, 2])
-  expect(flatUntil(11)).toEqual([2, 5, 2])
+  expect(flatUntil(8)).toEqual([1, 5, 2])
+  expect(flatUntil(12)).toEqual([2, 5, 2])
   expect(flatUntil(21)).toEqual([4, 5, 4])
 })
