@@ -87,6 +87,7 @@ function conclusion({ results, sampling, passed }: VerifyReport): string {
     return `Lossless: all ${total('prompts')} texts are those of plain decoding, token for token.`
   return (
     `Lossless up to rounding: ${total('explained')} of ${total('prompts')} texts differ, each where two tokens were nearer ` +
-    'than this executor computes. --strict decides such tokens by passes of one row.'
+    'than this executor computes.' +
+    (results.some(({ strict }) => strict > 0) ? '' : ' --strict decides such tokens by passes of one row.')
   )
 }

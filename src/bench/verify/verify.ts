@@ -102,7 +102,12 @@ export async function verifyDrafters(
       const drawing = { samples, seed: options.seed, ...watch(`${name}, sampling`) }
       const { first, pair, guessed } = await testSampling(model, drafter, context, drawing)
       const common = { drafter: name, dtype, prompt: question.id, position, samples, guessed }
-      sampling.push({ ...common, tokens: 1, ...first }, { ...common, tokens: 2, ...pair })
+      const tests = [
+        { ...common, tokens: 1, ...first },
+        { ...common, tokens: 2, ...pair },
+      ]
+      // Where all tokens had to be counted as one, nothing was tested, and nothing passed.
+      sampling.push(...tests.filter(({ degrees }) => degrees > 0))
     }
   }
   return { dtype, rowError, results, divergences, sampling }
