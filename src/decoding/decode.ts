@@ -41,7 +41,9 @@ export interface Step {
   readonly tokens: readonly number[]
   /** How many of them were guesses. */
   readonly accepted: number
-  /** Rows of the pass, root and riders included. */
+  /** Passes of the target: one, and another one where `strict` had it decide. */
+  readonly forwards: number
+  /** Rows of the first pass, root and riders included. */
   readonly rows: number
   /** Guesses on the longest path of the tree. */
   readonly depth: number
@@ -160,6 +162,7 @@ export async function* decode(
     yield {
       tokens,
       accepted: Math.min(path.length - 1, tokens.length),
+      forwards: decision.bonus === undecided ? 2 : 1,
       rows: pass.tokens.length,
       depth: tree.depth,
       draftForwards,

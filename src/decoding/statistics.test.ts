@@ -8,6 +8,7 @@ import { measureRow, StatisticsCollector } from './statistics.ts'
 const step = (fields: Partial<Step>): Step => ({
   tokens: [0],
   accepted: 0,
+  forwards: 1,
   rows: 1,
   depth: 0,
   draftForwards: 0,
@@ -31,6 +32,13 @@ const two: Partial<Step>[] = [
 test('tau is tokens per forward pass, the bonus token included', () => {
   expect(collected(two)).toMatchObject({ promptTokens: 11, tokens: 4, forwards: 2, rows: 12, acceptanceLength: 2 })
   expect(collected([{}, {}, {}]).acceptanceLength).toBe(1)
+})
+
+test('a step that a pass of one row had to decide counts both passes', () => {
+  expect(collected([{ tokens: [1, 2], forwards: 2 }, { tokens: [3] }])).toMatchObject({
+    forwards: 3,
+    acceptanceLength: 1,
+  })
 })
 
 test('acceptance by position counts only the steps that guessed so far ahead', () => {

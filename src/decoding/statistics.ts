@@ -55,7 +55,7 @@ export class StatisticsCollector {
   result(rowMs?: number): Statistics {
     const total = (of: (step: Step) => number) => this.#steps.reduce((sum, step) => sum + of(step), 0)
     const tokens = total((step) => step.tokens.length)
-    const forwards = this.#steps.length
+    const forwards = total((step) => step.forwards)
     const [draftMs, forwardMs, totalMs] = [total((s) => s.draftMs), total((s) => s.forwardMs), total((s) => s.totalMs)]
     const tau = forwards ? tokens / forwards : 1
     const { guessed, accepted } = acceptance(this.#steps)

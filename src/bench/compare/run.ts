@@ -65,7 +65,7 @@ export function sums(steps: readonly Step[]): Omit<Run, 'prefillMs' | 'loopMs'> 
   const total = (of: (step: Step) => number) => steps.reduce((sum, step) => sum + of(step), 0)
   return {
     tokens: total(({ tokens }) => tokens.length),
-    forwards: steps.length,
+    forwards: total(({ forwards }) => forwards),
     rows: total(({ rows }) => rows),
     draftForwards: total(({ draftForwards }) => draftForwards),
     draftMs: total(({ draftMs }) => draftMs),

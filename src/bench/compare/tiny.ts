@@ -7,6 +7,7 @@ export function step(tokens: number, guessed: number, draftMs: number, forwardMs
   return {
     tokens: Array.from({ length: tokens }, (_, i) => i),
     accepted: tokens - 1,
+    forwards: 1,
     rows: guessed + 1,
     depth: guessed,
     draftForwards: guessed,
