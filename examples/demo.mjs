@@ -43,7 +43,7 @@ const tasks = own
   ? [{ name: 'your text', text, prompt: text }]
   : firstQuestions(options.prompts ?? ofProject('bench/prompts'))
 
-const drafter = options.drafter ?? (existsSync(join(folder, 'draft')) ? draft() : promptLookup())
+const drafter = options.drafter ?? best(join(folder, 'draft'))
 const model = await loadModel(folder)
 try {
   const { parameters, dtype, executor } = model.info
@@ -94,6 +94,12 @@ function firstQuestions(folder) {
     const { category, turns } = JSON.parse(readFileSync(join(folder, file), 'utf8').split('\n')[0])
     return { name: category, text: turns[0], prompt: [{ role: 'user', content: turns[0] }] }
   })
+}
+
+/** What draws most from what there is. @param {string} draftFolder */
+function best(draftFolder) {
+  if (existsSync(join(draftFolder, 'disco.json'))) return draft({ policy: 'disco' })
+  return existsSync(draftFolder) ? draft() : promptLookup()
 }
 
 /** Some lines of a text; control characters would do anything to a terminal. @param {string} text @param {number} lines */

@@ -41,11 +41,12 @@ const contextsOf = new Map(contexts)
 const modelOf = new WeakMap<Float32Array, ToyModel>()
 
 /** A draft model that is a table; its cache is the tokens themselves. */
-function tableModel({ q }: Pair): TargetModel {
+function tableModel({ q, vocabSize }: Pair): TargetModel {
   const cached: number[] = []
   let last: Rows | undefined
   const target = {
     capacity: 100,
+    spec: { vocabSize },
     async forward(rows: Rows): Promise<RowOutputs> {
       last = rows
       const text = [...cached, ...rows.tokens].slice(1)
@@ -61,7 +62,7 @@ function tableModel({ q }: Pair): TargetModel {
     dispose() {},
   }
   // A drafter asks no more than this of a model.
-  return { createTarget: () => target } as unknown as TargetModel
+  return { spec: { vocabSize }, createTarget: () => target } as unknown as TargetModel
 }
 
 /** Draws as the real sampler does: the noise is that of a position, whatever distribution is asked about there. */

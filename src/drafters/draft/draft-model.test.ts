@@ -252,3 +252,15 @@ test('a policy is told where a draft began and what became of it', async () => {
   }
   expect(new Set(outcomes.map(([, , accepted]) => accepted)).size).toBeGreaterThan(1)
 })
+
+test.each([48, 80])('a vocabulary padded to another size, %d, guesses for a target of 64 tokens', async (vocabSize) => {
+  const { spec, source } = tinyModel({ vocabSize }, 4)
+  const padded = await loadTargetModel(spec, source, { executor: referenceExecutor, dtype: 'f32', top: draftTop })
+  const drafter = draftModel(padded, constant(3), { vocabSize: 64 })
+  for (const sampling of [{}, { temperature: 1.5, seed: 3 }]) {
+    const truth = tokensOf(await run(target, none(), prompt, { sampling }))
+    expect(tokensOf(await run(target, drafter, prompt, { sampling }))).toEqual(truth)
+  }
+  const steps = await run(target, drafter, prompt, { sampling: { temperature: 1.5, seed: 3 }, rule: 'rejection' })
+  expect(tokensOf(steps)).toHaveLength(40)
+})

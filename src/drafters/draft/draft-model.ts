@@ -13,6 +13,8 @@ import { ChainDrafting, type Confidence, type Guess, type Policy } from '../poli
 export interface DraftModelOptions {
   /** Guesses per step at most, whatever the policy says. */
   readonly maxGuesses?: number
+  /** Tokens of the target: the draft model's unless given. Models of one vocabulary may be padded to other sizes. */
+  readonly vocabSize?: number
 }
 
 /** How many of the likeliest tokens a draft model is loaded with: what policies look at. */
@@ -25,7 +27,11 @@ const prefillRows = 256
  * Speculative sampling with a draft model (Leviathan et al. 2023; Chen et al. 2023): a smaller model of the same vocabulary
  * writes on, `policy` says how far. `model` must have been loaded with `draftTop` likeliest tokens; it stays the caller's.
  */
-export function draftModel(model: TargetModel, policy: Policy, { maxGuesses = 16 }: DraftModelOptions = {}): Drafter {
+export function draftModel(
+  model: TargetModel,
+  policy: Policy,
+  { maxGuesses = 16, vocabSize = model.spec.vocabSize }: DraftModelOptions = {},
+): Drafter {
   const drafting = new ChainDrafting(policy)
   let text: DraftText | undefined
   return {
@@ -33,7 +39,7 @@ export function draftModel(model: TargetModel, policy: Policy, { maxGuesses = 16
 
     async start(prefilled) {
       drafting.begin()
-      text ??= new DraftText(model.createTarget())
+      text ??= new DraftText(model.createTarget(), vocabSize)
       await text.begin(prefilled)
     },
 
@@ -66,6 +72,7 @@ export function draftModel(model: TargetModel, policy: Policy, { maxGuesses = 16
 /** The text as the draft model sees it: what is decided, and behind it the guesses of the step. */
 class DraftText {
   readonly #model: Target
+  readonly #vocabSize: number
   #sampler!: Sampler
   #history!: TokenHistory
   #proposes = false
@@ -78,8 +85,9 @@ class DraftText {
   /** Guesses of the text so far. */
   #draws = 0
 
-  constructor(model: Target) {
+  constructor(model: Target, vocabSize: number) {
     this.#model = model
+    this.#vocabSize = vocabSize
   }
 
   /** Reads the prompt but its last token; what it shares with the text before is there already. */
@@ -107,16 +115,21 @@ class DraftText {
   async next(): Promise<{ guess: Guess; distribution?: Float32Array }> {
     const sampler = this.#sampler
     const outputs = await this.#read(this.#waiting, sampler.greedy ? ['top'] : ['top', 'logits'])
-    const { logits } = outputs
+    const logits = outputs.logits && resized(outputs.logits, this.#vocabSize)
     // Under rejection noise is used once, not once more where a guess was rejected: a policy that remembers what it gave
     // would know the next guess before it is drawn, and stop for it.
     const position = this.#proposes ? this.#draws++ : this.#history.length
-    const token = logits ? sampler.draw(logits, position, this.#history) : outputs.top!.tokens[0]
+    const token = logits ? sampler.draw(logits, position, this.#history) : this.#likeliest(outputs)
     const distribution = logits && this.#proposes ? sampler.distribution(logits, this.#history) : undefined
     this.#history.push(token)
     this.#guessed++
     this.#waiting = [token]
     return { guess: { token, confidence: confidenceOf(token, outputs) }, ...(distribution && { distribution }) }
+  }
+
+  /** Of the target's tokens: ids behind them are padding, which has weights but stands for nothing. */
+  #likeliest({ top }: RowOutputs): number {
+    return top!.tokens.find((token) => token < this.#vocabSize) ?? 0
   }
 
   /** Takes back the guesses that were not accepted. */
@@ -137,7 +150,9 @@ class DraftText {
   }
 
   async #read(tokens: readonly number[], head?: readonly HeadOutput[]): Promise<RowOutputs> {
-    const rows = Int32Array.from(tokens)
+    // Padding that only the target has cannot be read: any token will do for a guess at what follows it.
+    const own = this.#model.spec.vocabSize
+    const rows = Int32Array.from(tokens, (token) => (token < own ? token : 0))
     const pass = { tokens: rows, parents: rows.map((_, i) => i - 1) }
     const outputs = await this.#model.forward(pass, head ? { head, headRows: [rows.length - 1] } : {})
     this.#model.commit(rows.map((_, i) => i))
@@ -149,6 +164,15 @@ class DraftText {
     this.#model.truncate(length)
     this.#cached.length = length
   }
+}
+
+/** Logits of exactly `size` tokens: padding is cut off, and what is missing cannot be. */
+function resized(logits: Float32Array, size: number): Float32Array {
+  if (logits.length === size) return logits
+  if (logits.length > size) return logits.subarray(0, size)
+  const padded = new Float32Array(size).fill(Number.NEGATIVE_INFINITY)
+  padded.set(logits)
+  return padded
 }
 
 function confidenceOf(token: number, { top, logits }: RowOutputs): Confidence {

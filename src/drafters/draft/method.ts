@@ -17,14 +17,12 @@ export const draftMethod: Method = {
     const policy = readPolicy({ name, variant }, policies)
     return async (context) => {
       const { model, guessCost } = await context.openModel(path, draftFolder, { top: draftTop })
-      return draftModel(
-        model,
-        await policy({
-          context,
-          guessCost,
-          readJson: (file) => context.readJson(path, draftFolder, file),
-        }),
-      )
+      const made = await policy({
+        context,
+        guessCost,
+        readJson: (file) => context.readJson(path, draftFolder, file),
+      })
+      return draftModel(model, made, { vocabSize: context.target.spec.vocabSize })
     }
   },
 }

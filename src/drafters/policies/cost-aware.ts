@@ -9,9 +9,11 @@ export interface DraftCosts {
 }
 
 /** Drafts a guess at least this often (in steps), or it would never learn that guessing pays again. */
-const probeEvery = 16
+const probeEvery = 4
 /** How fast the running means forget. */
-const memory = 0.95
+const memory = 0.98
+/** Rows ahead whose mean price counts. */
+const horizon = [1, 2, 3, 4]
 const binCount = 10
 /** How much the drafter's own probability counts in a bin, in outcomes. */
 const prior = 4
@@ -44,7 +46,8 @@ export function costAware({ target, guess }: DraftCosts): Policy {
       if (guesses.length === 0 && idle >= probeEvery) return true
       const survival = guesses.reduce((chance, { confidence }) => chance * chanceOf(confidence), 1)
       const rows = guesses.length + 1
-      const price = guess + target.v(rows + 1) - target.v(rows)
+      // A row that costs more than those behind it is no reason to stop before them: v is measured, and never smooth.
+      const price = guess + Math.min(...horizon.map((more) => (target.v(rows + more) - target.v(rows)) / more))
       return survival * mean > price * (tokens / time)
     },
     observe({ guesses, accepted }) {
