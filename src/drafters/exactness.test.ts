@@ -16,7 +16,8 @@ import {
 } from '../decoding/index.ts'
 import type { RowOutputs, Rows, TargetModel } from '../model/index.ts'
 import { draftModel } from './draft/draft-model.ts'
-import { adaptive, confidence, constant, costAware, heuristic, type Policy } from './policies/index.ts'
+import { adaptive, confidence, constant, costAware, disco, heuristic, type Policy } from './policies/index.ts'
+import { tinyDisco } from './policies/tiny.ts'
 import { promptLookup } from './prompt-lookup/prompt-lookup.ts'
 
 /** Texts behind the prompt, which is token 0. */
@@ -126,6 +127,7 @@ const policies: [string, () => Policy][] = [
   ['confidence', () => confidence(0.5)],
   ['adaptive', () => adaptive(0.5)],
   ['cost-aware', () => costAware(costs)],
+  ['disco', () => disco(tinyDisco, 0.5)],
   ['one that remembers its doubts', brooding],
 ]
 
