@@ -34,7 +34,7 @@ export function passCosts(rowMs: number, points: readonly (readonly [rows: numbe
 
 /**
  * Measures passes behind some 128 positions: each number of rows beside passes of one row, so that both see the machine
- * alike. Takes about 80 passes.
+ * alike. Takes about 100 passes.
  */
 export async function measureCosts(model: TargetModel): Promise<PassCosts> {
   const target = await amidText(model)

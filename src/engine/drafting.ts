@@ -1,6 +1,6 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Checkpoint, type Dtype, openCheckpoint, type TextCodec } from '../checkpoint/index.ts'
+import { type Checkpoint, type Dtype, openCheckpoint, readJson, type TextCodec } from '../checkpoint/index.ts'
 import { measureCosts, measureRelativeCost } from '../decoding/index.ts'
 import type { DrafterContext, DraftingModel } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
@@ -64,14 +64,9 @@ export function createDraftingResources({
 
     async readJson(path, beside, file) {
       const name = join(await locate(checkpoint.folder, path, beside), file)
-      const text = await readFile(name, 'utf8').catch((cause) => {
-        throw new PacelineError('file', `${name}: cannot be read: ${cause.message}`, { cause })
-      })
-      try {
-        return JSON.parse(text)
-      } catch (cause) {
-        throw new PacelineError('format', `${name}: not JSON: ${(cause as Error).message}`, { cause })
-      }
+      const json = await readJson('', name)
+      if (json === undefined) throw new PacelineError('file', `${name}: there is no such file`)
+      return json
     },
 
     async dispose() {

@@ -49,7 +49,8 @@ function contestantOf(name: string, optional: boolean): Contestant {
       optional,
       async prepare(context) {
         const { model } = await context.openModel(path, draftFolder, { top: draftTop })
-        return { name, needsTruth: true, drafterOf: (truth) => draftModel(model, oracle(truth)) }
+        const { vocabSize } = context.target.spec
+        return { name, needsTruth: true, drafterOf: (truth) => draftModel(model, oracle(truth), { vocabSize }) }
       },
     }
   const make = readDrafter(name)
