@@ -60,8 +60,9 @@ export class GraphBuilder {
     return this.apply('rope', [x, positions], attributes)[0]
   }
 
-  attention(q: Value, k: Value, v: Value, attributes: Operations['attention']): Value {
-    return this.apply('attention', [q, k, v], attributes)[0]
+  /** `own`: further keys and values, one after the other, of which a row sees its own row. */
+  attention(q: Value, k: Value, v: Value, attributes: Operations['attention'], own: readonly Value[] = []): Value {
+    return this.apply('attention', [q, k, v, ...own], attributes)[0]
   }
 
   siluMul(gate: Value, up: Value): Value {
@@ -103,6 +104,18 @@ export class GraphBuilder {
 
   crossEntropy(logits: Value, targets: Value): Value {
     return this.apply('crossEntropy', [logits, targets], {})[0]
+  }
+
+  softCrossEntropy(logits: Value, probabilities: Value): Value {
+    return this.apply('softCrossEntropy', [logits, probabilities], {})[0]
+  }
+
+  smoothL1(a: Value, b: Value): Value {
+    return this.apply('smoothL1', [a, b], {})[0]
+  }
+
+  equal(a: Value, b: Value): Value {
+    return this.apply('equal', [a, b], {})[0]
   }
 
   mul(a: Value, b: Value): Value {

@@ -130,6 +130,49 @@ describe('the gradient equals the slope of the loss', () => {
     )
   })
 
+  test('softCrossEntropy, in logits and probabilities', () => {
+    check(
+      fc.property(rows, fc.constantFrom(2, 7), seed, (t, n, s) => {
+        expectGradients({ logits: f32([t, n], s, 2), p: f32([t, n], s + 1) }, (g, { logits, p }) => [
+          g.softCrossEntropy(logits, g.softmax(p)),
+        ])
+      }) as never,
+    )
+  })
+
+  test('smoothL1, on both sides of its bend', () => {
+    check(
+      fc.property(rows, width, seed, (t, n, s) => {
+        expectGradients({ a: f32([t, n], s, 2), b: f32([t, n], s + 1, 0.5) }, (g, { a, b }) => [g.smoothL1(a, b)])
+      }) as never,
+    )
+  })
+
+  test('attention with keys and values that only their own row sees', () => {
+    check(
+      fc.property(
+        fc.constantFrom([4, 4], [4, 2]),
+        fc.constantFrom(1, 3),
+        fc.array(fc.nat(100), { minLength: 1, maxLength: 5 }),
+        seed,
+        ([heads, kvHeads], pairs, parentSeeds, s) => {
+          const parents = parentSeeds.map((p, row) => (p % (row + 1)) - 1)
+          const t = parents.length
+          const own = Object.fromEntries(
+            Array.from({ length: 2 * pairs }, (_, i) => [`own ${i}`, f32([t, kvHeads, 3], s + 10 + i)]),
+          )
+          expectGradients(
+            { q: f32([t, heads, 3], s), k: f32([t, kvHeads, 3], s + 1), v: f32([t, kvHeads, 3], s + 2), ...own },
+            (g, { q, k, v, ...own }) => [
+              g.attention(q, k, v, { cache: null, scale: 0.7, window: null }, Object.values(own)),
+            ],
+            parents,
+          )
+        },
+      ) as never,
+    )
+  })
+
   test('attention of chains and trees, with and without a window, heads shared or not', () => {
     check(
       fc.property(

@@ -38,7 +38,7 @@ export const gradients: { readonly [O in OpName]: GradientRule<O> } = {
         'unsupported',
         'attention over a cache has no gradient: its keys are not values of the graph',
       )
-    return g.apply('attentionGradient', [...inputs, dy!], { scale, window })
+    return g.apply('attentionGradient', [dy!, ...inputs], { scale, window })
   },
   siluMul: ({ g, inputs: [gate, up] }, [dy]) => g.apply('siluMulGradient', [gate, up, dy!], {}),
   add: (_, [dy]) => [dy!, dy!],
@@ -57,6 +57,13 @@ export const gradients: { readonly [O in OpName]: GradientRule<O> } = {
     g.apply('crossEntropyGradient', [logits, targets, dy!], {})[0],
     null,
   ],
+  softCrossEntropy: ({ g, inputs: [logits, p] }, [dy]) => g.apply('softCrossEntropyGradient', [logits, p, dy!], {}),
+  smoothL1: ({ g, inputs: [a, b] }, [dy]) => {
+    const [da] = g.apply('smoothL1Gradient', [a, b, dy!], {})
+    return [da, g.scale(da, -1)]
+  },
+  // Constant wherever it has a slope.
+  equal: () => [null, null],
   mul: ({ g, inputs: [a, b] }, [dy]) => [g.mul(dy!, b), g.mul(dy!, a)],
   scale: ({ g, attributes: { by } }, [dy]) => [g.scale(dy!, by)],
   constant: () => [],
@@ -77,6 +84,8 @@ export const gradients: { readonly [O in OpName]: GradientRule<O> } = {
   softmaxGradient: none('softmaxGradient'),
   logSoftmaxGradient: none('logSoftmaxGradient'),
   crossEntropyGradient: none('crossEntropyGradient'),
+  softCrossEntropyGradient: none('softCrossEntropyGradient'),
+  smoothL1Gradient: none('smoothL1Gradient'),
   attentionGradient: none('attentionGradient'),
 }
 

@@ -71,17 +71,20 @@ export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
     ]
   },
 
-  attention: ([q, k, v], { cache, scale, window }, { state }) => {
+  attention: ([q, k, v, ...others], { cache, scale, window }, { state }) => {
     const [rows, heads, headDim] = q.shape
     const kvHeads = k.shape[1]
     const own: RowKeysAndValues = { keys: rowsOf(k), values: rowsOf(v) }
     if (cache !== null) state.fresh[cache] = own
     const past = cache === null ? { keys: [], values: [] } : state.past[cache]
+    const [alone, ofAlone] = [0, 1].map((part) => others.filter((_, i) => i % 2 === part).map(rowsOf))
     const out = new Float32Array(rows * heads * headDim)
     for (let row = 0; row < rows; row++) {
       const path = pathTo(row, state.parents)
       const keys = [...past.keys, ...path.map((r) => own.keys[r])].slice(window === null ? 0 : -window)
       const values = [...past.values, ...path.map((r) => own.values[r])].slice(window === null ? 0 : -window)
+      keys.push(...alone.map((rows) => rows[row]))
+      values.push(...ofAlone.map((rows) => rows[row]))
       for (let head = 0; head < heads; head++) {
         const query = (row * heads + head) * headDim
         const kv = Math.floor(head / (heads / kvHeads)) * headDim

@@ -23,6 +23,26 @@ export const trainingRules: { readonly [O in TrainingOpName]: InterpretRule<O> }
     return [losses]
   },
 
+  softCrossEntropy: ([logits, p]) => {
+    const losses = new Float32Array(logits.shape[0])
+    let r = 0
+    mapPairs(logits, p, (row, probabilities) => {
+      const max = row.reduce((a, b) => Math.max(a, b))
+      const logSum = Math.log(sum(row, (v) => Math.exp(v - max))) + max
+      losses[r++] = probabilities.reduce((total, q, i) => total + q * (logSum - row[i]), 0)
+    })
+    return [losses]
+  },
+
+  smoothL1: ([a, b]) => [
+    zip(a, b, (x, y) => {
+      const d = Math.abs(x - y)
+      return d < 1 ? (d * d) / 2 : d - 0.5
+    }),
+  ],
+
+  equal: ([a, b]) => [Float32Array.from(a.data as Int32Array, (id, i) => (id === Number(b.data[i]) ? 1 : 0))],
+
   mul: ([a, b]) => [zip(a, b, (x, y) => x * y)],
 
   scale: ([x], { by }) => [(x.data as Float32Array).map((v) => v * by)],
@@ -148,33 +168,55 @@ export const trainingRules: { readonly [O in TrainingOpName]: InterpretRule<O> }
     ]
   },
 
+  softCrossEntropyGradient: ([logits, p, dlosses]) => {
+    const of = (gradient: (q: number, p: number) => number) => {
+      let r = 0
+      return mapPairs(logits, p, (row, probabilities, out) => {
+        const d = Number(dlosses.data[r++])
+        softmax([...row]).forEach((q, i) => {
+          out[i] = d * gradient(q, probabilities[i])
+        })
+      })
+    }
+    return [of((q, p) => q - p), of((q) => -Math.log(q))]
+  },
+
+  smoothL1Gradient: ([a, b, dy]) => [
+    zip(a, b, (x, y) => Math.max(-1, Math.min(1, x - y))).map((slope, i) => slope * Number(dy.data[i])),
+  ],
+
   // Per row and head, with p the attention weights and s the scores: dp = dy v^T, ds = p (dp - sum(p dp)).
-  attentionGradient: ([q, k, v, dy], { scale, window }, { state }) => {
+  attentionGradient: ([dy, q, ...pairs], { scale, window }, { state }) => {
     const [rows, heads, headDim] = q.shape
-    const groups = heads / k.shape[1]
-    const [queries, keys, values] = [rowsOf(q), rowsOf(k), rowsOf(v)]
-    const [dq, dk, dv] = [q, k, v].map((x) => new Float64Array(x.data.length))
-    const kvWidth = k.shape[1] * headDim
+    const [keys, values] = [0, 1].map((part) => pairs.filter((_, i) => i % 2 === part).map(rowsOf))
+    const groups = heads / pairs[0].shape[1]
+    const queries = rowsOf(q)
+    const dq = new Float64Array(q.data.length)
+    const dpairs = pairs.map((x) => new Float64Array(x.data.length))
+    const kvWidth = pairs[0].shape[1] * headDim
     for (let row = 0; row < rows; row++) {
-      const seen = pathTo(row, state.parents).slice(window === null ? 0 : -window)
+      const path = pathTo(row, state.parents).slice(window === null ? 0 : -window)
+      /** Of each key the pair and the row: those of the path, and in other pairs the row itself. */
+      const seen = [...path.map((r) => [0, r]), ...keys.slice(1).map((_, i) => [i + 1, row])]
       for (let head = 0; head < heads; head++) {
         const [at, kv] = [head * headDim, Math.floor(head / groups) * headDim]
         const query = queries[row].subarray(at, at + headDim)
         const d = (dy.data as Float32Array).subarray(row * heads * headDim + at, row * heads * headDim + at + headDim)
-        const p = softmax(seen.map((r) => scale * dot(query, keys[r].subarray(kv, kv + headDim))))
-        const dp = seen.map((r) => dot(d, values[r].subarray(kv, kv + headDim)))
+        const p = softmax(seen.map(([pair, r]) => scale * dot(query, keys[pair][r].subarray(kv, kv + headDim))))
+        const dp = seen.map(([pair, r]) => dot(d, values[pair][r].subarray(kv, kv + headDim)))
         const mean = dot(p, dp)
-        seen.forEach((r, j) => {
+        seen.forEach(([pair, r], j) => {
           const ds = scale * p[j] * (dp[j] - mean)
+          const [dk, dv] = dpairs.slice(2 * pair)
           for (let i = 0; i < headDim; i++) {
-            dq[row * heads * headDim + at + i] += ds * keys[r][kv + i]
+            dq[row * heads * headDim + at + i] += ds * keys[pair][r][kv + i]
             dk[r * kvWidth + kv + i] += ds * query[i]
             dv[r * kvWidth + kv + i] += p[j] * d[i]
           }
         })
       }
     }
-    return [dq, dk, dv].map((totals) => Float32Array.from(totals))
+    return [dq, ...dpairs].map((totals) => Float32Array.from(totals))
   },
 }
 

@@ -26,8 +26,11 @@ export const shapeRules: { readonly [O in OpName]: ShapeRule<O> } = {
     if (last(x.shape) !== 2 * frequencies.length) fail('rope', `${frequencies.length} frequencies for ${show(x)}`)
     return [f32(x.shape)]
   },
-  attention: ([q, k, v]) => {
+  attention: ([q, k, v, ...own], { cache }) => {
     for (const value of [q, k, v]) expectRank('attention', value, 3)
+    if (own.length % 2 === 1 || !own.every(({ shape }) => same(shape, k.shape)))
+      fail('attention', `keys and values of rows alone: ${own.map(show).join(', ')} for k ${show(k)}`)
+    if (own.length > 0 && cache !== null) fail('attention', 'keys and values of rows alone beside a cache')
     const [rows, heads, headDim] = q.shape
     const kvHeads = k.shape[1]
     if (!same(k.shape, v.shape) || k.shape[0] !== rows || k.shape[2] !== headDim)
@@ -72,6 +75,18 @@ export const shapeRules: { readonly [O in OpName]: ShapeRule<O> } = {
   crossEntropy: ([logits, targets]) => {
     expectTargets('crossEntropy', logits, targets)
     return [f32(targets.shape)]
+  },
+  softCrossEntropy: ([logits, p]) => {
+    expectRank('softCrossEntropy', logits, 2)
+    if (!same(logits.shape, p.shape)) fail('softCrossEntropy', `probabilities ${show(p)} for logits ${show(logits)}`)
+    return [f32(logits.shape.slice(0, 1))]
+  },
+  smoothL1: elementwise('smoothL1'),
+  equal: ([a, b]) => {
+    expectIds('equal', a)
+    expectIds('equal', b)
+    if (!same(a.shape, b.shape)) fail('equal', `${show(a)} and ${show(b)} differ`)
+    return [f32(a.shape)]
   },
   mul: elementwise('mul'),
   scale: ([x]) => [f32(x.shape)],
@@ -122,11 +137,21 @@ export const shapeRules: { readonly [O in OpName]: ShapeRule<O> } = {
     if (!same(dlosses.shape, targets.shape)) fail('crossEntropyGradient', `${show(dlosses)} for ${show(targets)}`)
     return [f32(logits.shape)]
   },
-  attentionGradient: ([q, k, v, dy]) => {
+  softCrossEntropyGradient: ([logits, p, dlosses]) => {
+    if (!same(logits.shape, p.shape) || !same(dlosses.shape, logits.shape.slice(0, 1)))
+      fail('softCrossEntropyGradient', `logits ${show(logits)}, probabilities ${show(p)}, ${show(dlosses)}`)
+    return [f32(logits.shape), f32(p.shape)]
+  },
+  smoothL1Gradient: ([a, b, dy]) => {
+    if (!same(a.shape, b.shape) || !same(a.shape, dy.shape))
+      fail('smoothL1Gradient', `a ${show(a)}, b ${show(b)}, dy ${show(dy)}`)
+    return [f32(a.shape)]
+  },
+  attentionGradient: ([dy, q, k, v, ...own]) => {
     const [rows, heads, headDim] = q.shape
     if (!same(dy.shape, [rows, (heads as number) * (headDim as number)]) || !same(k.shape, v.shape))
       fail('attentionGradient', `q ${show(q)}, k ${show(k)}, v ${show(v)}, dy ${show(dy)}`)
-    return [f32(q.shape), f32(k.shape), f32(v.shape)]
+    return [q, k, v, ...own].map(({ shape }) => f32(shape))
   },
 }
 

@@ -49,6 +49,7 @@ export interface Operations {
    * Each row attends to the cache, then to its ancestors among the rows, then to itself; inputs q [rows, heads, headDim],
    * k and v [rows, kvHeads, headDim] -> [rows, heads * headDim]. Query head h uses key head floor(h / (heads / kvHeads)).
    * `window`: how many newest keys a row sees, itself included. `cache` null: the rows are all there is (training).
+   * There, further pairs of keys and values may follow: of each pair a row sees its own row too, and no other.
    */
   attention: { readonly cache: number | null; readonly scale: number; readonly window: number | null }
   /** silu(gate) * up; two inputs of one shape. Shazeer 2020 (SwiGLU). */
@@ -73,6 +74,12 @@ export interface TrainingOperations {
   embedding: Record<never, never>
   /** -log softmax(logits)[target], row by row; inputs logits [rows, N], targets [rows] i32 -> [rows] */
   crossEntropy: Record<never, never>
+  /** -sum over x of p(x) log softmax(logits)(x), row by row; inputs logits and p, [rows, N], p summing to 1 -> [rows] */
+  softCrossEntropy: Record<never, never>
+  /** d^2 / 2 where |d| < 1, else |d| - 1/2, with d = a - b; two inputs of one shape. Girshick 2015, equation 3. */
+  smoothL1: Record<never, never>
+  /** 1 where two ids are the same, else 0; inputs [rows] i32 -> [rows] f32 */
+  equal: Record<never, never>
   /** Elementwise; two inputs of one shape. */
   mul: Record<never, never>
   scale: { readonly by: number }
@@ -101,7 +108,14 @@ export interface TrainingOperations {
   logSoftmaxGradient: Record<never, never>
   /** Inputs logits, targets, dlosses [rows] -> dlogits */
   crossEntropyGradient: Record<never, never>
-  /** Inputs q, k, v, dy [rows, heads * headDim] -> dq, dk, dv; of attention over the rows alone. */
+  /** Inputs logits, p, dlosses [rows] -> dlogits, dp */
+  softCrossEntropyGradient: Record<never, never>
+  /** Inputs a, b, dy -> da; that of b is its negative. */
+  smoothL1Gradient: Record<never, never>
+  /**
+   * Inputs dy [rows, heads * headDim], then q, k, v and further pairs as of attention -> dq, dk, dv and those of the
+   * pairs; of attention over the rows alone.
+   */
   attentionGradient: { readonly scale: number; readonly window: number | null }
 }
 

@@ -44,6 +44,9 @@ const losses: Record<string, (g: GraphBuilder, x: Value, ids: Value, w: Record<s
     }),
   'embedding and concat': (g, x, ids, { w }) => g.concat([g.mul(g.embedding(w, ids), x), g.scale(x, 3)]),
   'cross entropy': (g, x, ids) => g.crossEntropy(x, ids),
+  'soft cross entropy': (g, x, ids, { w }) => g.softCrossEntropy(x, g.softmax(g.embedding(w, ids))),
+  smoothL1: (g, x, ids, { w }) => g.smoothL1(g.scale(x, 3), g.embedding(w, ids)),
+  equal: (g, x, ids) => g.mul(g.crossEntropy(x, ids), g.equal(g.argmax(x), ids)),
   'softmax and logSoftmax': (g, x) => g.mul(g.softmax(x), g.logSoftmax(x)),
 }
 
@@ -85,13 +88,13 @@ describe.each(Object.entries(losses))('training under ONNX Runtime equals the in
 })
 
 describe('attention over the rows alone, under ONNX Runtime', () => {
-  const graph = (window: number | null) => {
+  const graph = (window: number | null, heads: readonly number[]) => {
     const g = new GraphBuilder()
-    const [q, k, v] = [4, 2, 2].map((heads, i) => g.input('qkv'[i], 'f32', ['rows', heads, 4]))
-    const y = g.attention(q, k, v, { cache: null, scale: 0.5, window })
+    const [q, k, v, ...own] = heads.map((count, i) => g.input(`${i}`, 'f32', ['rows', count, 4]))
+    const y = g.attention(q, k, v, { cache: null, scale: 0.5, window }, own)
     const loss = g.sum(g.mul(y, y))
     g.output('y', y)
-    differentiate(g, loss, [q, k, v]).forEach((gradient, i) => {
+    differentiate(g, loss, [q, k, v, ...own]).forEach((gradient, i) => {
       g.output(`gradient ${i}`, gradient)
     })
     return g.build()
@@ -104,8 +107,9 @@ describe('attention over the rows alone, under ONNX Runtime', () => {
         fc.constantFrom(1, 2, 3),
         fc.array(fc.nat(1000), { minLength: 1, maxLength: 7 }),
         fc.boolean(),
+        fc.constantFrom([4, 2, 2], [4, 2, 2, 2, 2], [2, 2, 2, 2, 2, 2, 2]),
         seed,
-        async (window, blocks, seeds, alike, s) => {
+        async (window, blocks, seeds, alike, heads, s) => {
           const block = seeds.length
           const parents = Int32Array.from({ length: blocks * block }, (_, row) => {
             const own = row % block
@@ -113,13 +117,12 @@ describe('attention over the rows alone, under ONNX Runtime', () => {
             return parent < 0 ? -1 : row - own + parent
           })
           const inputs = Object.fromEntries(
-            [4, 2, 2].map((heads, i) => ['qkv'[i], random([blocks * block, heads, 4], s + i)]),
+            heads.map((count, i) => [`${i}`, random([blocks * block, count, 4], s + i)]),
           )
           const rows = { parents, block }
-          const expected = await (await referenceExecutor.compile(graph(window), memorySource({}))).run(inputs, {
-            rows,
-          })
-          const tested = await onnxExecutor({ threads: 2 }).compile(graph(window), memorySource({}))
+          const reference = await referenceExecutor.compile(graph(window, heads), memorySource({}))
+          const expected = await reference.run(inputs, { rows })
+          const tested = await onnxExecutor({ threads: 2 }).compile(graph(window, heads), memorySource({}))
           const actual = await tested.run(inputs, { rows })
           await tested.dispose()
           for (const [name, { data }] of Object.entries(expected))
@@ -131,9 +134,9 @@ describe('attention over the rows alone, under ONNX Runtime', () => {
   })
 
   test('refuses a path that leaves its block, and rows that are not whole blocks', async () => {
-    const inputs = Object.fromEntries([4, 2, 2].map((heads, i) => ['qkv'[i], random([4, heads, 4], i)]))
+    const inputs = Object.fromEntries([4, 2, 2].map((heads, i) => [`${i}`, random([4, heads, 4], i)]))
     for (const executor of [referenceExecutor, onnxExecutor({ threads: 2 })]) {
-      const tested = await executor.compile(graph(null), memorySource({}))
+      const tested = await executor.compile(graph(null, [4, 2, 2]), memorySource({}))
       const run = (parents: number[], block: number) =>
         tested.run(inputs, { rows: { parents: Int32Array.from(parents), block } })
       await expect(run([-1, 0, 1, 2], 2)).rejects.toThrow(/row 2 has parent 1 outside its block/)

@@ -3,30 +3,40 @@ import type { LoweringContext, LoweringRule } from './context.ts'
 
 /**
  * Attention over the rows alone: within each block every row meets every row, and a bias made from the parents hides
- * those that are not its ancestors. The query heads of a group stand below one another, as with a cache. All arrays are
- * [blocks, kvHeads, .., ..]; the weights are kept for the gradient.
+ * those that are not its ancestors. Of further pairs of keys and values a row meets its own alone: one more score each.
+ * The query heads of a group stand below one another, as with a cache. All arrays are [blocks, kvHeads, .., ..]; the
+ * weights are kept for the gradient.
  */
-export const blockAttentionRule: LoweringRule<'attention'> = (
-  context,
-  { inputs: [q, k, v], outputs: [y], attributes },
-) => {
-  const { mixed } = attend(context, q, k, v, attributes)
+export const blockAttentionRule: LoweringRule<'attention'> = (context, { inputs, outputs: [y], attributes }) => {
+  const [q, k] = inputs
+  const { mixed } = attend(context, inputs, attributes)
   context.define(y, rowsFirst(context, mixed, q, k), dimsOf(q))
 }
 
 /** With p the weights and y the result: dp = dy v^T, ds = p (dp - sum(dy y)), since sum(p dp) = sum(dy y); Dao et al. 2022, appendix B. */
 export const blockAttentionGradientRule: LoweringRule<'attentionGradient'> = (
   context,
-  { inputs: [q, k, v, dy], outputs: [dq, dk, dv], attributes },
+  { inputs: [dy, ...inputs], outputs: [dq, dk, dv, ...dOwn], attributes },
 ) => {
   const { model } = context
-  const { queries, keys, values, weights, mixed } = attend(context, q, k, v, attributes)
+  const [q, k] = inputs
+  const { queries, keys, values, weights, mixed, own } = attend(context, inputs, attributes)
   const d = headsFirst(context, dy, q, k) // [blocks, kvHeads, groups * block, headDim]
   const alpha = { float: attributes.scale }
-  const dots = model.node('ReduceSum', [model.node('Mul', [d, mixed]), model.integers(-1)], { keepdims: 1 })
+  const dots = rowDots(context, d, mixed)
   const dp = model.node('ms:FusedMatMul', [d, values], { transB: 1 }) // [.., groups * block, block]
   const ds = model.node('Mul', [model.node('Sub', [dp, dots]), weights])
-  const dQueries = model.node('ms:FusedMatMul', [ds, keys], { alpha })
+  let dQueries = model.node('ms:FusedMatMul', [ds, keys], { alpha })
+  own.forEach((pair, i) => {
+    const slope = model.node('Sub', [rowDots(context, d, pair.values), dots]) // [.., groups * block, 1]
+    const dScore = model.node('Mul', [model.node('Mul', [slope, pair.weight]), model.scalar('f32', attributes.scale)])
+    dQueries = model.node('Add', [dQueries, model.node('Mul', [dScore, pair.keys])])
+    const dPair = [model.node('Mul', [dScore, queries]), model.node('Mul', [pair.weight, d])]
+    dPair.forEach((each, part) => {
+      const summed = sumGroups(context, each, q, k)
+      context.define(dOwn[2 * i + part], rowsFirst(context, summed, k, k), dimsOf(k))
+    })
+  })
   const dKeys = model.node('ms:FusedMatMul', [ds, queries], { transA: 1, alpha })
   const dValues = model.node('ms:FusedMatMul', [weights, d], { transA: 1 })
   context.define(dq, rowsFirst(context, dQueries, q, k), dimsOf(q))
@@ -34,30 +44,67 @@ export const blockAttentionGradientRule: LoweringRule<'attentionGradient'> = (
   context.define(dv, rowsFirst(context, dValues, k, k), dimsOf(k))
 }
 
-/** Queries, keys, values, weights and their product, heads first. */
+/** Queries, keys, values, weights and their product, heads first; keys and values of pairs repeated for each query head. */
 function attend(
   context: LoweringContext,
-  q: Value,
-  k: Value,
-  v: Value,
+  inputs: readonly Value[],
   { scale, window }: { readonly scale: number; readonly window: number | null },
 ) {
-  return context.shared(`attention ${q.id} ${k.id} ${v.id} ${scale} ${window}`, () => {
+  return context.shared(`attention ${inputs.map(({ id }) => id)} ${scale} ${window}`, () => {
     const { model, feeds } = context
+    const [q, k, v, ...others] = inputs
     const queries = headsFirst(context, q, q, k)
     const keys = headsFirst(context, k, k, k)
     const values = headsFirst(context, v, k, k)
     const groups = headsOf(q) / headsOf(k)
     const product = model.node('ms:FusedMatMul', [queries, keys], { transB: 1, alpha: { float: scale } })
     const scores = model.node('Add', [product, feeds.blockBias(groups, window)])
-    const weights = model.node('Softmax', [scores], { axis: -1 })
-    return { queries, keys, values, weights, mixed: model.node('MatMul', [weights, values]) }
+    const repeated = others.map((x) => repeatGroups(context, headsFirst(context, x, k, k), groups))
+    if (repeated.length === 0) {
+      const weights = model.node('Softmax', [scores], { axis: -1 })
+      return { queries, keys, values, weights, mixed: model.node('MatMul', [weights, values]), own: [] }
+    }
+    const pairs = Array.from({ length: repeated.length / 2 }, (_, i) => repeated.slice(2 * i, 2 * i + 2))
+    const ownScores = pairs.map(([ownKeys]) =>
+      model.node('Mul', [rowDots(context, queries, ownKeys), model.scalar('f32', scale)]),
+    )
+    const all = model.node('Softmax', [model.node('Concat', [scores, ...ownScores], { axis: -1 })], { axis: -1 })
+    const [weights, ...ownWeights] = model.nodes(
+      'Split',
+      [all, feeds.blockParts(pairs.length)],
+      { axis: -1 },
+      1 + pairs.length,
+    )
+    const own = pairs.map(([keys, values], i) => ({ keys, values, weight: ownWeights[i] }))
+    const mixed = own.reduce(
+      (sum, { weight, values }) => model.node('Add', [sum, model.node('Mul', [weight, values])]),
+      model.node('MatMul', [weights, values]),
+    )
+    return { queries, keys, values, weights, mixed, own }
   })
 }
 
 const headsOf = (x: Value) => x.shape[1] as number
 const widthOf = (x: Value) => x.shape[2] as number
 const dimsOf = (x: Value) => [-1, headsOf(x), widthOf(x)]
+
+/** Products of rows that stand at the same place, [.., 1]. */
+function rowDots({ model }: LoweringContext, a: string, b: string): string {
+  return model.node('ReduceSum', [model.node('Mul', [a, b]), model.integers(-1)], { keepdims: 1 })
+}
+
+/** [.., block, headDim] below itself, once for each query head of a group. */
+function repeatGroups({ model }: LoweringContext, x: string, groups: number): string {
+  return groups === 1 ? x : model.node('Concat', new Array<string>(groups).fill(x), { axis: 2 })
+}
+
+/** Undoes `repeatGroups` for a gradient: the sum over the query heads of a group. */
+function sumGroups({ model }: LoweringContext, x: string, q: Value, k: Value): string {
+  const groups = headsOf(q) / headsOf(k)
+  if (groups === 1) return x
+  const parted = model.nodes('Split', [x], { axis: 2, num_outputs: groups }, groups)
+  return parted.reduce((sum, part) => model.node('Add', [sum, part]))
+}
 
 /** The elements of `x`, shaped as `like`, as [blocks, kvHeads, groups * block, headDim]. */
 function headsFirst(context: LoweringContext, x: Value, like: Value, k: Value): string {

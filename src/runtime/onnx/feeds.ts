@@ -122,6 +122,14 @@ export class Feeds {
     }))
   }
 
+  /** How many of the attention weights belong to the rows of a block, and one for each of `own` further pairs. */
+  blockParts(own: number): string {
+    return this.#add(`block parts ${own}`, 'i64', [1 + own], ({ block }) => ({
+      dims: [1 + own],
+      data: BigInt64Array.from([block!, ...new Array<number>(own).fill(1)], BigInt),
+    }))
+  }
+
   /** How many of the attention weights belong to the cache, and how many to the rows. */
   parts(): string {
     return this.#add('parts', 'i64', [2], ({ cache, rows }) => ({

@@ -1,7 +1,7 @@
 import { PacelineError } from '../../errors.ts'
-import { isWeight, type TrainingOpName } from '../../graph/index.ts'
+import { isWeight, type TrainingOpName, type Value } from '../../graph/index.ts'
 import { blockAttentionGradientRule } from './block-attention.ts'
-import type { LoweringRule } from './context.ts'
+import type { LoweringContext, LoweringRule } from './context.ts'
 import { logSoftmax, normalised, silu } from './shared.ts'
 
 /** How the operations of training are said in ONNX. */
@@ -23,6 +23,42 @@ export const trainingRules: { readonly [O in TrainingOpName]: LoweringRule<O> } 
     const weighted = model.node('Mul', [model.node('Exp', [logSoftmax(context, logits)]), column])
     const updates = [weighted, context.as(targets, [-1, 1]), model.node('Neg', [column])]
     context.define(dlogits, model.node('ScatterElements', updates, { axis: 1, reduction: { text: 'add' } }))
+  },
+
+  softCrossEntropy(context, { inputs: [logits, p], outputs: [losses] }) {
+    const { model } = context
+    const products = model.node('Mul', [context.read(p), logSoftmax(context, logits)])
+    context.define(
+      losses,
+      model.node('Neg', [model.node('ReduceSum', [products, model.integers(-1)], { keepdims: 0 })]),
+    )
+  },
+
+  // The probabilities sum to 1, so that no sum over them is left.
+  softCrossEntropyGradient(context, { inputs: [logits, p, dlosses], outputs: [dlogits, dp] }) {
+    const { model } = context
+    const column = context.as(dlosses, [-1, 1])
+    const logs = logSoftmax(context, logits)
+    const difference = model.node('Sub', [model.node('Exp', [logs]), context.read(p)])
+    context.define(dlogits, model.node('Mul', [difference, column]))
+    context.define(dp, model.node('Neg', [model.node('Mul', [logs, column])]))
+  },
+
+  // With c = d cut to [-1, 1]: c (d - c / 2), whose slope is c.
+  smoothL1(context, { inputs: [a, b], outputs: [y] }) {
+    const { model } = context
+    const { difference, slope } = cutDifference(context, a, b)
+    const half = model.node('Mul', [slope, model.scalar('f32', 0.5)])
+    context.define(y, model.node('Mul', [slope, model.node('Sub', [difference, half])]))
+  },
+
+  smoothL1Gradient(context, { inputs: [a, b, dy], outputs: [da] }) {
+    context.define(da, context.model.node('Mul', [cutDifference(context, a, b).slope, context.read(dy)]))
+  },
+
+  equal(context, { inputs: [a, b], outputs: [y] }) {
+    const { model } = context
+    context.define(y, model.node('Cast', [model.node('Equal', [context.read(a), context.read(b)])], { to: 1 }))
   },
 
   mul(context, { inputs: [a, b], outputs: [y] }) {
@@ -126,4 +162,12 @@ export const trainingRules: { readonly [O in TrainingOpName]: LoweringRule<O> } 
   },
 
   attentionGradient: blockAttentionGradientRule,
+}
+
+function cutDifference(context: LoweringContext, a: Value, b: Value) {
+  return context.shared(`difference ${a.id} ${b.id}`, () => {
+    const { model } = context
+    const difference = model.node('Sub', [context.read(a), context.read(b)])
+    return { difference, slope: model.node('Clip', [difference, model.scalar('f32', -1), model.scalar('f32', 1)]) }
+  })
 }
