@@ -2,6 +2,7 @@ export { byteCharacters, byteLevelTokenizer, tokenizerConfig } from './byte-leve
 export type { ChatMessage } from './chat.ts'
 export { type Checkpoint, openCheckpoint, openTextCodec } from './checkpoint.ts'
 export { applyGenerationConfig, parseConfig, supportedArchitectures } from './config.ts'
+export type { EagleHeadSpec, EagleKind } from './eagle-head/spec.ts'
 export { readJson } from './json.ts'
 export { randomCheckpoint } from './random.ts'
 export { type Dtype, defaultRecipe, dtypes, precisionOf, type Recipe } from './recipe.ts'

@@ -27,6 +27,8 @@ export interface TargetModel {
   readonly weightBytes: number
   /** Bytes of the weights that every forward pass reads. */
   readonly streamedBytes: number
+  /** Of its tokens: heads that draft for it read the same vectors. */
+  readonly embedding: Embedding
   /** A new, empty text of at most `capacity` positions (the model's context unless given). */
   createTarget(capacity?: number): Target
   dispose(): Promise<void>
@@ -58,6 +60,7 @@ export async function loadTargetModel(
     spec,
     dtype,
     executor: executor.name,
+    embedding,
     streamedBytes: trunk.weightBytes + head.weightBytes,
     weightBytes: trunk.weightBytes + head.weightBytes + embedding.bytes,
     createTarget: (capacity = spec.contextLength) => new Target(spec, { trunk, head, embedding, taps, top }, capacity),

@@ -12,6 +12,18 @@ export interface LayerContext {
   readonly positions: Value // [rows]
   /** Whether keys and values stay behind for later runs; yes unless given. In training the rows are all there is. */
   readonly cached?: boolean
+  /**
+   * For a head that is trained on its own outputs, step after step over the same rows: keys and values of the steps
+   * before, to which each attention adds its own. A row sees the path to it in the first step, and itself in the others,
+   * which is what it will see when the head drafts a chain behind it.
+   */
+  readonly unrolled?: KeysAndValues[]
+}
+
+/** Each [rows, kvHeads, headDim]. */
+export interface KeysAndValues {
+  readonly keys: Value
+  readonly values: Value
 }
 
 /**
@@ -32,7 +44,7 @@ export function norm({ g, spec }: LayerContext, x: Value, name: string): Value {
 }
 
 /** Attention with grouped queries (Ainslie et al. 2023); q, k and v are one product. */
-function selfAttention(context: LayerContext, x: Value, prefix: string, window: number | null): Value {
+export function selfAttention(context: LayerContext, x: Value, prefix: string, window: number | null): Value {
   const { g, spec, rotation, positions, cached = true } = context
   const { headCount, kvHeadCount, headDim } = spec
   const sizes = [headCount, kvHeadCount, kvHeadCount].map((heads) => heads * headDim)
@@ -46,16 +58,22 @@ function selfAttention(context: LayerContext, x: Value, prefix: string, window: 
   const parts = g.split(joined, sizes).map((part, i) => g.reshape(part, ['rows', sizes[i] / headDim, headDim]))
   const turned = (part: Value, name: string) =>
     g.rope(spec.qkNorm ? norm(context, part, `${prefix}.${name}`) : part, positions, rotation)
-  const mixed = g.attention(turned(parts[0], 'q_norm'), turned(parts[1], 'k_norm'), parts[2], {
-    cache: cached ? g.cache({ kvHeads: kvHeadCount, headDim }) : null,
-    scale: 1 / Math.sqrt(headDim),
-    window,
-  }) // [rows, heads * headDim]
+  const queries = turned(parts[0], 'q_norm')
+  const steps = context.unrolled ?? []
+  steps.push({ keys: turned(parts[1], 'k_norm'), values: parts[2] })
+  const [{ keys, values }, ...own] = steps
+  const mixed = g.attention(
+    queries,
+    keys,
+    values,
+    { cache: cached ? g.cache({ kvHeads: kvHeadCount, headDim }) : null, scale: 1 / Math.sqrt(headDim), window },
+    own.flatMap((step) => [step.keys, step.values]),
+  ) // [rows, heads * headDim]
   return project(context, mixed, [`${prefix}.o_proj`], [spec.hiddenSize], spec.outputBias)
 }
 
 /** SwiGLU: down(silu(gate(x)) * up(x)); gate and up are one product. */
-function mlp(context: LayerContext, x: Value, prefix: string): Value {
+export function mlp(context: LayerContext, x: Value, prefix: string): Value {
   const { g, spec } = context
   const sizes = [spec.intermediateSize, spec.intermediateSize]
   const [gate, up] = g.split(
@@ -66,7 +84,13 @@ function mlp(context: LayerContext, x: Value, prefix: string): Value {
 }
 
 /** Several projections of one input as a single product: [.., K] -> [.., sum of sizes]. */
-function project({ g, precision }: LayerContext, x: Value, names: string[], sizes: number[], hasBias: boolean): Value {
+export function project(
+  { g, precision }: Pick<LayerContext, 'g' | 'precision'>,
+  x: Value,
+  names: string[],
+  sizes: number[],
+  hasBias: boolean,
+): Value {
   const outputs = sizes.reduce((a, b) => a + b)
   const inputs = x.shape[x.shape.length - 1] as number
   const weight = g.weight(

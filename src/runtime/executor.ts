@@ -45,6 +45,11 @@ export interface RowLayout {
   /** parents[i] < i is the row before row i on its path; -1: row i follows the last position of the cache. */
   readonly parents: Int32Array
   /**
+   * How many of the rows that have run since the last commit stay to be seen: none unless given, they are forgotten. They
+   * have the first numbers, the rows of this run those behind them, in `parents` and in the path of a commit.
+   */
+  readonly held?: number
+  /**
    * Without a cache: the rows are blocks of this many, and no path leaves its block, so that only rows of one block need
    * comparing. All rows are one block unless given.
    */
