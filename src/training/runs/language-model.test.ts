@@ -40,6 +40,12 @@ const options = () => ({
 })
 const opened: TrainingTask[] = []
 afterAll(() => Promise.all(opened.map((task) => task.dispose())))
+async function allOf<T>(values: Iterable<T> | AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const value of values) all.push(value)
+  return all
+}
+
 async function open(more: Partial<LanguageModelOptions> = {}): Promise<TrainingTask> {
   const { shape, ...rest } = options()
   opened.push(await openLanguageModel({ ...rest, ...(more.init === undefined && { shape }), ...more }))
@@ -61,7 +67,7 @@ test('a new model has the vocabulary and the special tokens of its dataset', asy
 test('its stream gives next tokens, and goes on where its state says', async () => {
   const { data, validation } = await open()
   const stream = data()
-  const { inputs, layout, tokens } = stream.next()
+  const { inputs, layout, tokens } = await stream.next()
   expect(tokens).toBe(64)
   const [ids, targets, weights] = ['tokens', 'targets', 'weights'].map((name) => inputs[name].data as Float32Array)
   let followed = 0
@@ -72,10 +78,10 @@ test('its stream gives next tokens, and goes on where its state says', async () 
     }
   expect(followed).toBeGreaterThan(40)
   expect(weights.reduce((a, b) => a + b)).toBeGreaterThan(0)
-  for (let i = 0; i < 20; i++) stream.next()
+  for (let i = 0; i < 20; i++) await stream.next()
   const state = JSON.parse(JSON.stringify(stream.state))
-  expect(data(state).next().inputs).toEqual(stream.next().inputs)
-  expect([...validation!()]).toEqual([...validation!()])
+  expect((await data(state).next()).inputs).toEqual((await stream.next()).inputs)
+  expect(await allOf(validation!())).toEqual(await allOf(validation!()))
 })
 
 test('what does not fit is refused by name', async () => {

@@ -1,5 +1,5 @@
 import type { TrainingStep } from '../step.ts'
-import type { RunIdentity, StepInputs, StepStream } from '../trainer/index.ts'
+import type { RunIdentity, StepSource, StepStream } from '../trainer/index.ts'
 
 /** What a method brings to a run: its trainable step and the data in the form the step takes. */
 export interface TrainingTask {
@@ -7,7 +7,7 @@ export interface TrainingTask {
   readonly method: string
   readonly step: TrainingStep
   readonly data: (state?: unknown) => StepStream
-  readonly validation?: () => Iterable<StepInputs>
+  readonly validation?: () => StepSource
   /** What must be the same when the run is resumed. */
   readonly identity: RunIdentity
   /** For the record of the run. */

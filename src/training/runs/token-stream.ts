@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto'
+import type { Awaitable } from '../../decoding/index.ts'
 import { tensor } from '../../tensor/index.ts'
 import type { PackedDataset } from '../data/index.ts'
 import { type StreamState, type TokenBatch, TokenBatches, type TokenBatchesOptions } from '../data/index.ts'
 import type { StepInputs, StepStream } from '../trainer/index.ts'
 
-/** How a method turns a batch of tokens into the inputs of its step. */
-export type FromTokens = (batch: TokenBatch) => StepInputs
+/**
+ * How a method turns a batch of tokens into the inputs of its step. `place`: where the batch stands in the stream of
+ * training, nowhere in validation.
+ */
+export type FromTokens = (batch: TokenBatch, place?: StreamState) => Awaitable<StepInputs>
 
 /** The training split of a dataset as step inputs, from its beginning or a stored state on. */
 export function tokenStream(
@@ -19,7 +23,10 @@ export function tokenStream(
       ...(state === undefined ? {} : { state: state as StreamState }),
     })
     return {
-      next: () => inputsOf(batches.next()),
+      next() {
+        const place = batches.state
+        return inputsOf(batches.next(), place)
+      },
       get state() {
         return batches.state
       },
@@ -28,12 +35,12 @@ export function tokenStream(
 }
 
 /** The validation split, each document once. */
-export function* validationInputs(
+export async function* validationInputs(
   dataset: PackedDataset,
   shape: { readonly sequences: number; readonly length: number },
   inputsOf: FromTokens,
-): Generator<StepInputs> {
-  for (const batch of TokenBatches.validation(dataset, shape)) yield inputsOf(batch)
+): AsyncGenerator<StepInputs> {
+  for (const batch of TokenBatches.validation(dataset, shape)) yield await inputsOf(batch)
 }
 
 /** tokens, targets and positions [rows] i32, weights [rows] f32: next-token prediction. */
@@ -60,7 +67,7 @@ export function nextTokenInputs({
 }
 
 /** The same, and `ones` [1, vocabulary], by which rows of a vocabulary are summed. */
-export function distillationInputs(vocabSize: number): FromTokens {
+export function distillationInputs(vocabSize: number): (batch: TokenBatch) => StepInputs {
   const ones = tensor('f32', [1, vocabSize], new Float32Array(vocabSize).fill(1))
   return (batch) => {
     const { inputs, ...rest } = nextTokenInputs(batch)

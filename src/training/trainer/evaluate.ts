@@ -1,6 +1,6 @@
 import { PacelineError } from '../../errors.ts'
 import type { StepResult, TrainingStep } from '../step.ts'
-import type { StepInputs } from './stream.ts'
+import type { StepInputs, StepSource } from './stream.ts'
 
 /**
  * The mean loss, and further means of the step, over all batches, each token by its weight; `null` where the signal ended it before.
@@ -8,11 +8,15 @@ import type { StepInputs } from './stream.ts'
  */
 export async function evaluate(
   step: TrainingStep,
-  batches: Iterable<StepInputs>,
+  batches: StepSource,
   onProgress?: (share: number) => void,
   signal?: AbortSignal,
 ): Promise<Means | null> {
-  const all = [...batches]
+  const all: StepInputs[] = []
+  for await (const batch of batches) {
+    if (signal?.aborted) return null
+    all.push(batch)
+  }
   const sums = new Sums()
   for (const [done, { inputs, layout }] of all.entries()) {
     await breath()

@@ -15,5 +15,5 @@ export {
   scheduleNames,
 } from './schedule.ts'
 export type { Storage } from './storage.ts'
-export type { StepInputs, StepStream } from './stream.ts'
+export type { StepInputs, StepSource, StepStream } from './stream.ts'
 export { type TrainOptions, type TrainResult, train } from './trainer.ts'

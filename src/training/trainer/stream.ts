@@ -1,3 +1,4 @@
+import type { Awaitable } from '../../decoding/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { BatchLayout } from '../step.ts'
 
@@ -11,6 +12,9 @@ export interface StepInputs {
 
 /** Step inputs without end. `state` is JSON; a stream made anew from it goes on with the same inputs. */
 export interface StepStream {
-  next(): StepInputs
+  next(): Awaitable<StepInputs>
   readonly state: unknown
 }
+
+/** Step inputs that end. */
+export type StepSource = Iterable<StepInputs> | AsyncIterable<StepInputs>

@@ -61,8 +61,12 @@ export interface ToyStreamState {
   readonly random: number
 }
 
+interface ToyStream extends StepStream {
+  next(): StepInputs
+}
+
 /** Four points of the line y = 3 x, with noise, per batch. `spoil` multiplies the y of some batches, by number. */
-export function toyStream(state?: unknown, spoil: Readonly<Record<number, number>> = {}): StepStream {
+export function toyStream(state?: unknown, spoil: Readonly<Record<number, number>> = {}): ToyStream {
   let { batch, random } = (state as ToyStreamState | undefined) ?? { batch: 0, random: 12_345 }
   const draw = () => {
     random = (Math.imul(random, 1664525) + 1013904223) | 0

@@ -19,14 +19,14 @@ import type { RunIdentity } from './identity.ts'
 import { Pace, type Reporter } from './progress.ts'
 import { createSchedule, decayStart, dependsOnBudget, type ScheduleOptions } from './schedule.ts'
 import { findStart } from './start.ts'
-import type { StepInputs, StepStream } from './stream.ts'
+import type { StepSource, StepStream } from './stream.ts'
 
 export interface TrainOptions {
   readonly step: TrainingStep
   /** Makes the stream of training inputs, at the beginning or from the `state` of an earlier one. */
   readonly data: (state?: unknown) => StepStream
   /** The validation inputs, the same ones each time; without it there is no evaluation and no best checkpoint. */
-  readonly validation?: () => Iterable<StepInputs>
+  readonly validation?: () => StepSource
   readonly schedule: ScheduleOptions
   readonly budget: Budget
   /** Micro-batches per update. */
@@ -193,7 +193,7 @@ async function accumulateBatches(
         'argument',
         `no token of 1000 batches from data position ${JSON.stringify(place.data)} on has a weight above 0.`,
       )
-    const { inputs, layout, tokens: inBatch } = stream.next()
+    const { inputs, layout, tokens: inBatch } = await stream.next()
     const result = await located(place, step.accumulate(inputs, layout))
     sums.add(result)
     tokens += inBatch
