@@ -1,3 +1,4 @@
+import type { DecoderSpec } from '../nn/index.ts'
 import type { ModelSpec } from './spec.ts'
 
 /** One dimension of an expected tensor, and the configuration fields it follows from, for messages. */
@@ -33,8 +34,8 @@ export function expectedTensors(spec: ModelSpec): ExpectedTensor[] {
   return tensors
 }
 
-/** The tensors of one decoder layer; names are relative to it. */
-function layerTensors(spec: ModelSpec): ExpectedTensor[] {
+/** The tensors of one decoder layer; names are relative to it. `entering`: what its attention reads, if not the hidden state. */
+export function layerTensors(spec: DecoderSpec, entering?: Dimension): ExpectedTensor[] {
   const hidden = { size: spec.hiddenSize, field: 'hidden_size' }
   const inner = { size: spec.intermediateSize, field: 'intermediate_size' }
   const headDim = { size: spec.headDim, field: 'head_dim' }
@@ -52,9 +53,9 @@ function layerTensors(spec: ModelSpec): ExpectedTensor[] {
   }
   return [
     norm('input_layernorm', hidden),
-    ...linear('attention', 'self_attn.q_proj', queries, hidden, spec.qkvBias),
-    ...linear('attention', 'self_attn.k_proj', keys, hidden, spec.qkvBias),
-    ...linear('attention', 'self_attn.v_proj', keys, hidden, spec.qkvBias),
+    ...linear('attention', 'self_attn.q_proj', queries, entering ?? hidden, spec.qkvBias),
+    ...linear('attention', 'self_attn.k_proj', keys, entering ?? hidden, spec.qkvBias),
+    ...linear('attention', 'self_attn.v_proj', keys, entering ?? hidden, spec.qkvBias),
     ...(spec.qkNorm ? [norm('self_attn.q_norm', headDim), norm('self_attn.k_norm', headDim)] : []),
     ...linear('attention', 'self_attn.o_proj', hidden, queries, spec.outputBias),
     norm('post_attention_layernorm', hidden),

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import { addTrainDisco } from './train-disco.ts'
+import { addTrainEagle } from './train-eagle.ts'
 import { addTrainLm } from './train-lm.ts'
 
 /** One line per method. */
-const methods: readonly ((train: Command) => void)[] = [addTrainLm, addTrainDisco]
+const methods: readonly ((train: Command) => void)[] = [addTrainLm, addTrainDisco, addTrainEagle]
 
 export function addTrain(program: Command): void {
   const train = program

@@ -30,15 +30,18 @@ export class GraphBuilder {
     return input
   }
 
-  /** A parameter made of the checkpoint tensors `sources`, one below the other along the first dimension. */
+  /**
+   * A parameter made of the checkpoint tensors `sources`, one below the other along the first dimension. Asked for again,
+   * by a layer that is run several times, it is the same one.
+   */
   weight(sources: string | readonly string[], shape: readonly number[], precision: Precision = 'f32'): Weight {
-    const weight: Weight = {
-      id: this.#nextId++,
-      dtype: 'f32',
-      shape,
-      precision,
-      sources: typeof sources === 'string' ? [sources] : sources,
-    }
+    const names = typeof sources === 'string' ? [sources] : sources
+    const known = this.#weights.find(
+      (weight) =>
+        weight.precision === precision && `${weight.shape}` === `${shape}` && weight.sources.join() === names.join(),
+    )
+    if (known) return known
+    const weight: Weight = { id: this.#nextId++, dtype: 'f32', shape, precision, sources: names }
     this.#weights.push(weight)
     return weight
   }

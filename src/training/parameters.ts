@@ -51,3 +51,13 @@ export function splitParameters(
   }
   return tensors
 }
+
+/** The parameters among the state of a training step, by their names. */
+export function parametersOf(state: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  return new Map(
+    [...state].flatMap(([key, tensor]) => {
+      const name = /^parameter (.+)$/.exec(key)?.[1]
+      return name === undefined ? [] : [[name, tensor] as const]
+    }),
+  )
+}

@@ -1,17 +1,21 @@
-import { type ModelSpec, parseConfig, type StoredDType, writeModel } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
-import type { Tensor } from '../../tensor/index.ts'
 import type { StoredCheckpoint } from '../trainer/index.ts'
-import { type RunFolder, readRecord } from './record.ts'
+import { type RunFolder, type RunRecord, readRecord } from './record.ts'
 
 export interface ExportOptions {
-  readonly dtype: StoredDType
   /** `best`: the checkpoint with the lowest validation loss; the newest where nothing was evaluated. */
   readonly which: 'best' | 'last'
   /** A checkpoint that is passed over because it is damaged is told here. */
   readonly onDamaged?: (problem: string) => void
-  /** The tensors under their checkpoint names, from the state of a training step. */
-  readonly tensorsOf: (state: ReadonlyMap<string, Tensor>, spec: ModelSpec) => ReadonlyMap<string, Tensor>
+}
+
+/** What a method makes its folder of. */
+export interface ExportedContent {
+  readonly record: RunRecord
+  /** The state of its training step. */
+  readonly state: StoredCheckpoint['step']
+  /** For paceline.json. */
+  readonly provenance: Readonly<Record<string, unknown>>
 }
 
 export interface Exported {
@@ -20,11 +24,14 @@ export interface Exported {
 }
 
 /**
- * Writes the model of a run, also of one that is not finished, as a Hugging Face-style folder.
- * Throws code `file` where there is no checkpoint, and as `readRecord` and `writeModel` do.
+ * Has `write` make a folder of what a run has trained, also of one that is not finished.
+ * Throws code `file` where there is no checkpoint, and as `readRecord` and `write` do.
  */
-export async function exportRun(run: RunFolder, out: string, options: ExportOptions): Promise<Exported> {
-  const { dtype, which, onDamaged = () => {}, tensorsOf } = options
+export async function exportRun(
+  run: RunFolder,
+  { which, onDamaged = () => {} }: ExportOptions,
+  write: (content: ExportedContent) => Promise<void>,
+): Promise<Exported> {
   const record = await readRecord(run)
   const newest = await run.checkpoints.load(onDamaged)
   if (newest === null)
@@ -36,12 +43,9 @@ export async function exportRun(run: RunFolder, out: string, options: ExportOpti
       : newest
   const { updates: update, tokens, seconds, evaluated } = chosen.trainer
   const validationLoss = evaluated?.update === update ? evaluated.loss : null
-  const spec = parseConfig(record.model, `${run.record}, model`)
-  await writeModel(out, {
-    spec,
-    tensors: tensorsOf(chosen.step, spec),
-    dtype,
-    tokenizer: run.tokenizer,
+  await write({
+    record,
+    state: chosen.step,
     provenance: {
       method: record.method,
       command: record.command,

@@ -1,4 +1,4 @@
-export { type Exported, type ExportOptions, exportRun } from './export.ts'
+export { type Exported, type ExportedContent, type ExportOptions, exportRun } from './export.ts'
 export {
   type LanguageModelOptions,
   languageModelTensors,
@@ -11,6 +11,7 @@ export { drawCurve, type RunOptions, runTraining } from './run.ts'
 export type { TrainingTask } from './task.ts'
 export { type FromTokens, nextTokenInputs, tokenStream, validationInputs } from './token-stream.ts'
 export {
+  type ExportModelOptions,
   exportLanguageModel,
   languageModelDefaults,
   type TrainedLanguageModel,

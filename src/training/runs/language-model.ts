@@ -8,11 +8,11 @@ import {
 } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
 import { memorySource, type Tensor, type TensorSource } from '../../tensor/index.ts'
-import { openTokenizer, PackedDataset, TokenBatches, type Tokenizer, temperatureRates } from '../data/index.ts'
+import { openTokenizer, PackedDataset, type Tokenizer, temperatureRates } from '../data/index.ts'
 import { freshTensors } from '../initialise.ts'
 import { distillationObjective, teacherPrefix } from '../objectives/distillation.ts'
 import { languageModelObjective } from '../objectives/language-model.ts'
-import { splitParameters } from '../parameters.ts'
+import { parametersOf, splitParameters } from '../parameters.ts'
 import { sideBySide, weightsFingerprint } from '../sources.ts'
 import type { TrainingStep } from '../step.ts'
 import { createTrainingStep } from '../training-step.ts'
@@ -21,6 +21,7 @@ import {
   datasetFingerprint,
   distillationInputs,
   nextTokenInputs,
+  requireSequences,
   tokenStream,
   validationInputs,
 } from './token-stream.ts'
@@ -72,7 +73,7 @@ export async function openLanguageModel(options: LanguageModelOptions): Promise<
         `sequences are ${length} tokens long, the model is made for ${spec.contextLength}: shorten them, or give a longer context.`,
       )
     const stream = { sequences, length, seed, taskRates: temperatureRates(dataset, taskMix) }
-    requireEnough(new TokenBatches(dataset, stream).sequencesInEpoch, options)
+    requireSequences(dataset, stream)
     const source = initial?.source ?? memorySource(freshTensors(spec, seed))
     const step = await createStep(spec, source, taught, options)
     const model = toConfig(spec)
@@ -129,16 +130,6 @@ async function requireTokenizer(folder: string, { fingerprint }: Tokenizer): Pro
     )
 }
 
-/** Throws code `argument` where a batch would see the same text twice. */
-function requireEnough(available: number, { data, sequences, length }: LanguageModelOptions): void {
-  if (available >= sequences) return
-  throw new PacelineError(
-    'argument',
-    `${data}: there is text to train on for ${available} sequences of ${length} tokens, a batch has ${sequences}. ` +
-      'Take fewer or shorter sequences, or more text.',
-  )
-}
-
 /** A new model of a shape, and what its tokenizer says. Throws code `argument` for a shape that cannot be. */
 export function newModelSpec(
   shape: NewShape,
@@ -164,9 +155,5 @@ export function languageModelTensors(state: ReadonlyMap<string, Tensor>, spec: M
   const shapes = expectedTensors(spec).map(
     ({ name, dimensions }) => [name, dimensions.map(({ size }) => size)] as const,
   )
-  const parameters = [...state].flatMap(([key, tensor]) => {
-    const name = /^parameter (.+)$/.exec(key)?.[1]
-    return name === undefined ? [] : [[name, tensor] as const]
-  })
-  return splitParameters(new Map(parameters), new Map(shapes))
+  return splitParameters(parametersOf(state), new Map(shapes))
 }

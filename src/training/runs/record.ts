@@ -23,7 +23,7 @@ export interface RunRecord {
   readonly command: string
   /** The options of the command with their values, also those that were not given. */
   readonly options: Readonly<Record<string, unknown>>
-  /** The content of config.json. */
+  /** What config.json says of a model; of a head, what its method needs to know. */
   readonly model: Readonly<Record<string, unknown>>
   /** What the data were. */
   readonly data: Readonly<Record<string, unknown>>

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Checkpoint, openCheckpoint, writeRandomCheckpoint } from '../../checkpoint/index.ts'
+import { type Checkpoint, openCheckpoint, parseConfig, writeModel, writeRandomCheckpoint } from '../../checkpoint/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { scratchFolder } from '../trainer/scratch.ts'
 import { toyStep, toyStream } from '../trainer/toy.ts'
@@ -71,7 +71,11 @@ test('a run leaves its record, curve and chart, and its best model, not only its
   const gains: number[] = []
   for (const which of ['best', 'last'] as const) {
     const out = join(folder, which)
-    const exported = await exportRun(run, out, { dtype: 'f16', which, tensorsOf })
+    const exported = await exportRun(run, { which }, ({ record, state, provenance }) => {
+      const spec = parseConfig(record.model)
+      const [tensors, tokenizer] = [tensorsOf(state), run.tokenizer]
+      return writeModel(out, { spec, tensors, dtype: 'f16', tokenizer, provenance })
+    })
     expect(exported.update).toBe(which === 'best' ? state.best!.update : 60)
     const model = await openCheckpoint(out)
     expect(model.spec).toEqual(original.spec)

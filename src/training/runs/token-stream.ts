@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Awaitable } from '../../decoding/index.ts'
+import { PacelineError } from '../../errors.ts'
 import { tensor } from '../../tensor/index.ts'
 import type { PackedDataset } from '../data/index.ts'
 import { type StreamState, type TokenBatch, TokenBatches, type TokenBatchesOptions } from '../data/index.ts'
@@ -32,6 +33,18 @@ export function tokenStream(
       },
     }
   }
+}
+
+/** Throws code `argument` where a batch would see the same text twice. */
+export function requireSequences(dataset: PackedDataset, options: Omit<TokenBatchesOptions, 'state'>): void {
+  const { sequences, length } = options
+  const available = new TokenBatches(dataset, options).sequencesInEpoch
+  if (available >= sequences) return
+  throw new PacelineError(
+    'argument',
+    `${dataset.folder}: there is text to train on for ${available} sequences of ${length} tokens, a batch has ${sequences}. ` +
+      'Take fewer or shorter sequences, or more text.',
+  )
 }
 
 /** The validation split, each document once. */

@@ -1,3 +1,4 @@
+import { parseConfig, type StoredDType, writeModel } from '../../checkpoint/index.ts'
 import {
   type Budget,
   type Reporter,
@@ -128,14 +129,24 @@ export async function trainLanguageModel(options: TrainLanguageModelOptions): Pr
   }
 }
 
+export interface ExportModelOptions extends Partial<ExportOptions> {
+  /** How weights are stored: f16 unless given. */
+  readonly dtype?: StoredDType
+}
+
 /**
  * Writes the model of a run in the folder `run`, also of one that is not finished, as a Hugging Face-style folder: the one
- * with the lowest validation loss, in f16, unless told otherwise. Throws as `exportRun` does.
+ * with the lowest validation loss unless told otherwise. Throws as `exportRun` and `writeModel` do.
  */
 export function exportLanguageModel(
   run: string,
   out: string,
-  options: Partial<Omit<ExportOptions, 'tensorsOf'>> = {},
+  { dtype = 'f16', which = 'best', ...options }: ExportModelOptions = {},
 ): Promise<Exported> {
-  return exportRun(runFolder(run), out, { dtype: 'f16', which: 'best', ...options, tensorsOf: languageModelTensors })
+  const folder = runFolder(run)
+  return exportRun(folder, { which, ...options }, ({ record, state, provenance }) => {
+    const spec = parseConfig(record.model, `${folder.record}, model`)
+    const tensors = languageModelTensors(state, spec)
+    return writeModel(out, { spec, tensors, dtype, tokenizer: folder.tokenizer, provenance })
+  })
 }
