@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { type StoredDType, storedDTypes } from '../checkpoint/index.ts'
-import { exportLanguageModel } from '../training/index.ts'
+import { exportTrained } from '../training/index.ts'
 import { count, remark } from './terminal.ts'
 
 interface Flags {
@@ -14,7 +14,7 @@ export function addExport(program: Command): void {
   program
     .command('export')
     .summary('make a model folder of a training run')
-    .description('Writes the model of a training run, finished or not, as a Hugging Face-style folder.')
+    .description('Writes what a training run has made, finished or not, as a folder in the published format.')
     .requiredOption('--run <folder>', 'the folder of the run')
     .requiredOption('--out <folder>', 'the folder to write')
     .addOption(new Option('--dtype <dtype>', 'how weights are stored').choices(storedDTypes).default('f16'))
@@ -24,7 +24,7 @@ export function addExport(program: Command): void {
         .default('best'),
     )
     .action(async ({ run, out, dtype, which }: Flags) => {
-      const { update, validationLoss } = await exportLanguageModel(run, out, { dtype, which, onDamaged: remark })
+      const { update, validationLoss } = await exportTrained(run, out, { dtype, which, onDamaged: remark })
       const loss = validationLoss === null ? '' : `, validation loss ${validationLoss.toFixed(4)}`
       process.stdout.write(`${out}: the model after update ${count(update)}${loss}\n`)
     })

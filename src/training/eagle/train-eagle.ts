@@ -1,8 +1,9 @@
-import type { EagleHeadSpec, EagleKind, StoredDType } from '../../checkpoint/index.ts'
+import type { EagleHeadSpec, EagleKind } from '../../checkpoint/index.ts'
 import { writeEagleHead } from '../../checkpoint/index.ts'
-import { type Exported, type ExportOptions, exportRun } from '../runs/export.ts'
+import { type Exported, exportRun } from '../runs/export.ts'
 import { runFolder } from '../runs/record.ts'
 import { runTraining } from '../runs/run.ts'
+import type { ExportModelOptions } from '../runs/train-language-model.ts'
 import {
   type Budget,
   type Reporter,
@@ -83,7 +84,7 @@ export async function trainEagle(options: TrainEagleOptions): Promise<TrainedHea
 export function exportEagle(
   run: string,
   out: string,
-  { dtype = 'f16', which = 'best', ...options }: Partial<ExportOptions> & { readonly dtype?: StoredDType } = {},
+  { dtype = 'f16', which = 'best', ...options }: ExportModelOptions = {},
 ): Promise<Exported> {
   return exportRun(runFolder(run), { which, ...options }, ({ record, state, provenance }) => {
     const { head: spec, targetIds } = record.model as unknown as HeadRecord

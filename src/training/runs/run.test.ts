@@ -1,7 +1,13 @@
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Checkpoint, openCheckpoint, parseConfig, writeModel, writeRandomCheckpoint } from '../../checkpoint/index.ts'
+import {
+  type Checkpoint,
+  openCheckpoint,
+  parseConfig,
+  writeModel,
+  writeRandomCheckpoint,
+} from '../../checkpoint/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { scratchFolder } from '../trainer/scratch.ts'
 import { toyStep, toyStream } from '../trainer/toy.ts'

@@ -1,0 +1,102 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadModel } from 'paceline'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openCheckpoint, openEagleHead } from '../checkpoint/index.ts'
+import { packDataset } from '../training/index.ts'
+import { type Ended, runBuilt } from './run-built.ts'
+
+let folder = ''
+const at = (...names: string[]) => join(folder, ...names)
+const sentences = [
+  'red roses grow in the garden',
+  'green grass grows on the hill',
+  'blue water runs to the sea',
+  'white snow falls on the roof',
+]
+const paceline = (...args: string[]): Promise<Ended> => runBuilt(args)
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'paceline-eagle-'))
+  // What the target learns by heart, so that there is something to guess.
+  const rows = Array.from({ length: 400 }, (_, i) => {
+    const sentence = sentences[i % sentences.length]
+    return { prompt: `${sentence.split(' ')[0]} ${i}`, response: sentence }
+  })
+  await writeFile(at('data.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  await packDataset({ files: [at('data.jsonl')], folder: at('packed'), vocabulary: 300, validation: 0.05 })
+  const shape = ['--width', '48', '--layers', '3', '--heads', '2', '--kv-heads', '1', '--intermediate', '96']
+  const { code, stderr } = await paceline(
+    ...['train', 'lm', '--data', at('packed'), '--out', at('lm'), ...shape, ...batch, '--updates', '80'],
+  )
+  if (code !== 0) throw new Error(stderr)
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const batch = ['--sequences', '4', '--length', '64', '--learning-rate', '0.01', '--warmup', '5']
+const train = (kind: string, out: string, ...more: string[]) =>
+  paceline(
+    ...['train', kind, '--target', at('lm', 'model'), '--data', at('packed'), '--out', at(out), ...batch],
+    ...more,
+  )
+
+describe.sequential('paceline train eagle', () => {
+  test.each([
+    ['eagle', 'eagle2', []],
+    ['eagle3', 'eagle3', ['--taps', '0,1,2', '--draft-vocab', '64']],
+  ])('%s: a head that guesses several tokens ahead, and changes no text', async (kind, drafter, more) => {
+    const ended = await train(kind, kind, '--updates', '60', '--eval-every', '20', ...more)
+    expect(ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/expected tau \d\.\d\d with chains of \d/) })
+    expect(ended.stderr).toContain('accepted 1')
+    expect((await readdir(at(kind, 'model'))).sort()).toEqual(['config.json', 'model.safetensors', 'paceline.json'])
+    expect(JSON.parse(await readFile(at(kind, 'model', 'paceline.json'), 'utf8'))).toMatchObject({
+      method: kind,
+      data: { target: { weights: expect.stringMatching(/^sha256:/) } },
+      metrics: { validation: { tau: expect.any(Number) } },
+    })
+
+    await using model = await loadModel(at('lm', 'model'))
+    const prompt = [{ role: 'user' as const, content: 'blue 2' }]
+    const plain = await model.generate(prompt, { maxTokens: 30 }).result()
+    const drafted = await model.generate(prompt, { maxTokens: 30, drafter: `${drafter}=${at(kind, 'model')}` }).result()
+    expect(plain.text).toBe(sentences[2])
+    expect(drafted.ids).toEqual(plain.ids)
+    expect(drafted.stats.acceptanceLength).toBeGreaterThan(2)
+  })
+
+  test('goes on where it was, with the same bits', async () => {
+    const constant = ['--schedule', 'constant', '--checkpoint-every', '3', '--eval-every', '6']
+    expect(await train('eagle', 'whole', '--updates', '12', ...constant)).toMatchObject({ code: 0 })
+    expect(await train('eagle', 'parts', '--updates', '6', ...constant)).toMatchObject({ code: 0 })
+    expect(await paceline('train', 'eagle', '--resume', '--out', at('parts'), '--updates', '12')).toMatchObject({
+      code: 0,
+    })
+    const [a, b] = await Promise.all(['whole', 'parts'].map((run) => readFile(at(run, 'model', 'model.safetensors'))))
+    expect(a.equals(b)).toBe(true)
+    expect(await paceline('export', '--run', at('parts'), '--out', at('bf16'), '--dtype', 'bf16')).toMatchObject({
+      code: 0,
+    })
+    const target = await openCheckpoint(at('lm', 'model'))
+    const head = await openEagleHead(at('bf16'), target.spec)
+    expect(head.source.infos.get('fc.weight')!.dtype).toBe('bf16')
+    await head.close()
+    await target.close()
+  })
+
+  test('what does not fit is refused before anything is trained', async () => {
+    for (const [kind, args, problem] of [
+      ['eagle3', [], 'too shallow for the usual taps'],
+      ['eagle3', ['--taps', '0,1,3'], 'there is no layer 3'],
+      ['eagle', ['--draft-vocab', '9999'], 'draft vocabulary of 9999'],
+      ['eagle', ['--length', '65'], 'shorten them'],
+    ] as const) {
+      const ended = await train(kind, 'refused', '--updates', '1', ...args)
+      expect(ended.code).not.toBe(0)
+      expect(ended.stderr).toContain(problem)
+    }
+    expect(await paceline('train', 'eagle', '--out', at('x'), '--updates', '1')).toMatchObject({
+      stderr: expect.stringContaining('--target'),
+    })
+  })
+})
