@@ -48,33 +48,20 @@ export function eagleObjective(spec: EagleHeadSpec, options: EagleObjectiveOptio
   return {
     isTrainable: ({ sources: [name] }) => name !== sharedEmbedding && name !== sharedHead,
     write(g) {
-      const { states, truth, ones, steps } = inputsOf(g, spec, options.steps)
-      const embedding = g.weight(sharedEmbedding, [spec.vocabSize, spec.hiddenSize])
-      const targetHead = g.weight(sharedHead, [spec.draftVocabSize, spec.targetHiddenSize])
-      const head = isEagle ? targetHead : g.weight('lm_head.weight', [spec.draftVocabSize, spec.hiddenSize])
-      const targets = g.softmax(g.linear(truth, targetHead)) // [rows, draftVocab]
-      const context = {
-        g,
-        spec,
-        precision: 'f32',
-        rotation: rotationOf(spec.rope, spec.headDim),
-        cached: false,
-      } as const
-      const unrolled: KeysAndValues[] = []
+      const inputs = eagleObjectiveInputs(g, spec, options.steps)
+      const { truth, ones, steps } = inputs
+      const head = g.weight(sharedHead, [spec.draftVocabSize, spec.targetHiddenSize])
+      const targets = g.softmax(g.linear(truth, head)) // [rows, draftVocab]
       const weight = g.sum(steps[0].weights)
-      const parts: Record<string, Value[]> = { token: [], feature: [], accepted: [] }
-      let state = isEagle ? states : fuseTaps(context, states)
+      const parts: Record<'token' | 'feature' | 'accepted', Value[]> = { token: [], feature: [], accepted: [] }
       let chain: Value | undefined
-      for (const [step, { tokens, ahead, answers, positions, weights }] of steps.entries()) {
-        const layer: LayerContext = { ...context, positions, unrolled }
-        state = nextState(layer, spec, g.embedding(embedding, tokens), state)
-        const logits = g.linear(isEagle ? state : norm(layer, state, 'norm'), head) // [rows, draftVocab]
+      for (const [step, { state, logits }] of unroll(g, spec, inputs).entries()) {
+        const { ahead, answers, weights } = steps[step]
         const total = (losses: Value) => g.scale(g.sum(g.mul(losses, weights)), decay ** step)
         parts.token.push(total(g.softCrossEntropy(logits, g.embedding(targets, ahead))))
         if (isEagle) {
           const distances = g.smoothL1(state, g.embedding(truth, ahead)) // [rows, hidden]
-          const means = g.scale(g.reshape(g.linear(distances, ones), ['rows']), 1 / spec.hiddenSize)
-          parts.feature.push(total(means))
+          parts.feature.push(total(g.scale(g.reshape(g.linear(distances, ones), ['rows']), 1 / spec.hiddenSize)))
         }
         const right = g.equal(g.argmax(logits), answers)
         chain = chain ? g.mul(chain, right) : right
@@ -82,15 +69,14 @@ export function eagleObjective(spec: EagleHeadSpec, options: EagleObjectiveOptio
       }
       const sum = (values: readonly Value[]) => values.reduce((a, b) => g.add(a, b))
       const token = sum(parts.token)
-      const feature = isEagle ? { feature: sum(parts.feature) } : {}
+      const feature = isEagle ? sum(parts.feature) : undefined
+      const learned = g.scale(token, tokenWeight)
       return {
-        loss: isEagle
-          ? g.add(g.scale(token, tokenWeight), g.scale(feature.feature!, featureWeight))
-          : g.scale(token, tokenWeight),
+        loss: feature ? g.add(learned, g.scale(feature, featureWeight)) : learned,
         weight,
         metrics: {
           token,
-          ...feature,
+          ...(feature && { feature }),
           ...Object.fromEntries(parts.accepted.map((value, i) => [`accepted ${i + 1}`, value])),
           tau: g.add(weight, sum(parts.accepted)),
         },
@@ -99,13 +85,29 @@ export function eagleObjective(spec: EagleHeadSpec, options: EagleObjectiveOptio
   }
 }
 
-function nextState(layer: LayerContext, spec: EagleHeadSpec, embedded: Value, state: Value): Value {
-  return spec.kind === 'eagle'
-    ? eagleLayer(layer, layer.g.concat([embedded, state]), spec.fcBias)
-    : eagle3Layer(layer, { embedded, state }, spec.normBeforeResidual)
+/** The head on its own outputs, step after step: of each the next state [rows, hidden] and its logits [rows, draftVocab]. */
+export function unroll(
+  g: GraphBuilder,
+  spec: EagleHeadSpec,
+  { states, steps }: ReturnType<typeof eagleObjectiveInputs>,
+): { state: Value; logits: Value }[] {
+  const context = { g, spec, precision: 'f32', rotation: rotationOf(spec.rope, spec.headDim), cached: false } as const
+  const embedding = g.weight(sharedEmbedding, [spec.vocabSize, spec.hiddenSize])
+  const head = g.weight(spec.kind === 'eagle' ? sharedHead : 'lm_head.weight', [spec.draftVocabSize, spec.hiddenSize])
+  const unrolled: KeysAndValues[] = []
+  let state = spec.kind === 'eagle' ? states : fuseTaps(context, states)
+  return steps.map(({ tokens, positions }) => {
+    const layer: LayerContext = { ...context, positions, unrolled }
+    const embedded = g.embedding(embedding, tokens)
+    state =
+      spec.kind === 'eagle'
+        ? eagleLayer(layer, g.concat([embedded, state]), spec.fcBias)
+        : eagle3Layer(layer, { embedded, state }, spec.normBeforeResidual)
+    return { state, logits: g.linear(spec.kind === 'eagle' ? state : norm(layer, state, 'norm'), head) }
+  })
 }
 
-function inputsOf(g: GraphBuilder, spec: EagleHeadSpec, steps: number) {
+export function eagleObjectiveInputs(g: GraphBuilder, spec: EagleHeadSpec, steps: number) {
   const { kind, hiddenSize, targetHiddenSize, taps } = spec
   const width = kind === 'eagle' ? hiddenSize : taps.length * targetHiddenSize
   return {
