@@ -1,7 +1,8 @@
-import { dequantise, quantiseInt4, quantiseInt8, quantiseRow, type Tensor, type TypedArray } from '../tensor/index.ts'
+import type { Tensor, TypedArray } from '../tensor/index.ts'
 import { eachRow, lastSize, mapRows, pathTo, ranked, rowsOf, softmax, sum, zip } from './interpreter-loops.ts'
+import { products } from './interpreter-products.ts'
 import { trainingRules } from './interpreter-training-rules.ts'
-import { type AllOperations, isWeight, type Node, type OpName, type Precision } from './types.ts'
+import { type AllOperations, isWeight, type Node, type OpName } from './types.ts'
 
 /** Keys and values of some positions, one `[kvHeads, headDim]` entry per position. */
 export interface RowKeysAndValues {
@@ -119,6 +120,18 @@ export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
     })
   },
 
+  concat: (parts) => {
+    const width = parts.reduce((total, part) => total + lastSize(part), 0)
+    const out = new Float32Array(parts.reduce((total, part) => total + part.data.length, 0))
+    let start = 0
+    for (const part of parts) {
+      const from = start
+      eachRow(part, (row, r) => out.set(row, r * width + from))
+      start += lastSize(part)
+    }
+    return [out]
+  },
+
   reshape: ([x]) => [x.data],
 
   argmax: ([x], _, { shapes }) => {
@@ -158,49 +171,3 @@ export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
 
   ...trainingRules,
 }
-
-type Product = (row: Float32Array, out: Float32Array) => void
-
-/** x W^T for one row x, by precision. */
-const products: Record<Precision, (weight: Tensor) => Product> = {
-  f32: (weight) => denseProduct(weight.data as Float32Array),
-  int8: remembered((weight) => {
-    const { values, scales } = quantiseInt8(weight.data as Float32Array, weight.shape[0], weight.shape[1])
-    return quantisedProduct(values, scales)
-  }),
-  int4: remembered((weight) =>
-    quantisedProduct(dequantise(quantiseInt4(weight.data as Float32Array, weight.shape[0], weight.shape[1]))),
-  ),
-}
-
-/** Quantises a weight once, not once per run. */
-function remembered(make: (weight: Tensor) => Product): (weight: Tensor) => Product {
-  const made = new WeakMap<TypedArray, Product>()
-  return (weight) => {
-    if (!made.has(weight.data)) made.set(weight.data, make(weight))
-    return made.get(weight.data)!
-  }
-}
-
-const denseProduct =
-  (weight: Float32Array): Product =>
-  (row, out) => {
-    for (let n = 0; n < out.length; n++) {
-      let dot = 0
-      for (let k = 0; k < row.length; k++) dot += row[k] * weight[n * row.length + k]
-      out[n] = dot
-    }
-  }
-
-/** The row is rounded to 8 bits with a scale of its own, so no other row can change the result. */
-const quantisedProduct =
-  (weight: ArrayLike<number>, scales?: Float32Array): Product =>
-  (row, out) => {
-    const activations = new Int8Array(row.length)
-    const rowScale = quantiseRow(row, activations)
-    for (let n = 0; n < out.length; n++) {
-      let dot = 0
-      for (let k = 0; k < row.length; k++) dot += activations[k] * weight[n * row.length + k]
-      out[n] = dot * (scales?.[n] ?? 1) * rowScale
-    }
-  }
