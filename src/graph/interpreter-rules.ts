@@ -14,9 +14,14 @@ export interface RowKeysAndValues {
 export interface InterpreterState {
   /** Per cache of the graph, one entry per position. */
   readonly past: readonly RowKeysAndValues[]
-  /** parents[i] < i is the row before row i on its path, -1 where that is the end of the cache. */
+  /**
+   * parents[i] < i is the row before row i on its path, -1 where that is the end of the cache; first of the rows held
+   * from runs before, if there are any, then of those of this run.
+   */
   readonly parents: ArrayLike<number>
-  /** Filled by attention, per cache of the graph: keys and values of the rows of this run. */
+  /** Per cache of the graph: keys and values of the rows held; none unless given. */
+  readonly held?: readonly RowKeysAndValues[]
+  /** Filled by attention, per cache of the graph: keys and values of the rows held and of those of this run. */
   readonly fresh: RowKeysAndValues[]
 }
 
@@ -75,13 +80,15 @@ export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
   attention: ([q, k, v, ...others], { cache, scale, window }, { state }) => {
     const [rows, heads, headDim] = q.shape
     const kvHeads = k.shape[1]
-    const own: RowKeysAndValues = { keys: rowsOf(k), values: rowsOf(v) }
+    const none: RowKeysAndValues = { keys: [], values: [] }
+    const held = (cache === null ? undefined : state.held?.[cache]) ?? none
+    const own = { keys: [...held.keys, ...rowsOf(k)], values: [...held.values, ...rowsOf(v)] }
     if (cache !== null) state.fresh[cache] = own
-    const past = cache === null ? { keys: [], values: [] } : state.past[cache]
+    const past = cache === null ? none : state.past[cache]
     const [alone, ofAlone] = [0, 1].map((part) => others.filter((_, i) => i % 2 === part).map(rowsOf))
     const out = new Float32Array(rows * heads * headDim)
     for (let row = 0; row < rows; row++) {
-      const path = pathTo(row, state.parents)
+      const path = pathTo(held.keys.length + row, state.parents)
       const keys = [...past.keys, ...path.map((r) => own.keys[r])].slice(window === null ? 0 : -window)
       const values = [...past.values, ...path.map((r) => own.values[r])].slice(window === null ? 0 : -window)
       keys.push(...alone.map((rows) => rows[row]))
