@@ -24,7 +24,7 @@
 //
 //     element [r, c] of a view = arena[offset * R + r * stride + start + c]
 //
-// Rules: offset >= 0, stride >= 1, offset + stride <= arenaWidth, start >= 0, start + width <= stride. Split and
+// Rules: offset >= 0, stride >= 1, offset + stride <= arenaWidth, start >= 0, start + width <= stride. Split, concat and
 // reshape need no operation: they are other views of the same buffer. i32 values (positions, argmax, top-k indices)
 // take the same room as f32.
 //

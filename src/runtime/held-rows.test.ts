@@ -79,13 +79,16 @@ function pathTo(row: number, parents: ArrayLike<number>): number[] {
   return path
 }
 
-/** A tree, how many rows each of its passes has, whether rows are run and forgotten before one, and what is committed. */
+/**
+ * A tree, its passes and what is committed. Before a pass rows may be run that it does not hold, and it may go back: hold
+ * fewer rows than have run, and run those again.
+ */
 const tree = fc.record({
   parentSeeds: fc.array(fc.nat(1000), { minLength: 1, maxLength: 20 }),
-  passes: fc.array(fc.record({ rows: fc.integer({ min: 1, max: 6 }), inVain: fc.boolean() }), {
-    minLength: 20,
-    maxLength: 20,
-  }),
+  passes: fc.array(
+    fc.record({ rows: fc.integer({ min: 1, max: 6 }), inVain: fc.boolean(), back: fc.constantFrom(0, 0, 0, 2, 5) }),
+    { minLength: 1, maxLength: 9 },
+  ),
   commit: fc.nat(1000),
 })
 
@@ -120,13 +123,17 @@ describe.each(executors)('rows held between runs: $name', ({ executor, tolerance
             const parents = Int32Array.from(parentSeeds, (p, row) => (p % (row + 1)) - 1)
             const inputs = randomInputs(widths, parents.length, seed + 100 * (i + 1))
             const expected = await executable.run(inputs, { rows: { cache: whole, parents } })
-            for (let held = 0, pass = 0; held < parents.length; pass++) {
-              const end = Math.min(parents.length, held + passes[pass].rows)
-              const rows = { cache: cut, parents: parents.slice(held, end), held }
-              // Of a pass whose rows the next one does not hold nothing may be left.
-              if (passes[pass].inVain) await executable.run(randomInputs(widths, end - held, seed + 50), { rows })
+            let held = 0
+            for (const { rows: count, inVain, back } of [...passes, { rows: parents.length, inVain: false, back: 0 }]) {
+              held = Math.max(0, held - back)
+              const end = Math.min(parents.length, held + count)
+              if (end === held) continue
+              const own = parents.slice(held, end)
+              const rows = { cache: cut, parents: own, held }
+              if (inVain) await executable.run(randomInputs(widths, end - held, seed + 50), { rows })
               expectRows(await executable.run(rowsOf(inputs, held, end), { rows }), expected, held, tolerance)
               held = end
+              own.fill(-1) // the caller's again
             }
             const path = pathTo(commit % parents.length, parents)
             for (const cache of [whole, cut]) cache.commit(path)

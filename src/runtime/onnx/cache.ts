@@ -43,7 +43,7 @@ export class FunctionalCache implements KvCache {
     return this.#length
   }
 
-  /** Positions there is room for now; those from `length` on are hidden from every row. */
+  /** Positions there is room for now; those behind `length` and the rows held are hidden from every row. */
   get slots(): number {
     return this.#slots
   }

@@ -121,7 +121,8 @@ class OnnxExecutable implements Executable {
     const results = await this.#session.run(feeds, cache ? [...names, ...this.#newRows] : names)
     if (rows && cache)
       cache.stage({
-        parents: rows.parents,
+        // The caller may write the next pass over this one.
+        parents: rows.parents.slice(),
         layers: this.#graph.caches.map((_, l) => ({
           keys: results[newKeys(l)].data as Float32Array,
           values: results[newValues(l)].data as Float32Array,
