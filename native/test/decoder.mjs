@@ -138,10 +138,10 @@ export function decoder(
   }
 }
 
-export function runDecoder(program, cache, x, parents, wanted = [0, 1, 2, 3, 4]) {
-  const positions = new Int32Array(parents.length)
-  parents.forEach((parent, row) => {
-    positions[row] = parent < 0 ? cache.length : positions[parent] + 1
-  })
-  return program.run(parents.length, [x, positions], cache, Int32Array.from(parents), wanted)
+/** `held`: parents of the rows that stay from runs before. */
+export function runDecoder(program, cache, x, parents, wanted = [0, 1, 2, 3, 4], held = []) {
+  const positions = []
+  for (const parent of [...held, ...parents]) positions.push(parent < 0 ? cache.length : positions[parent] + 1)
+  const own = Int32Array.from(positions.slice(held.length))
+  return program.run(parents.length, [x, own], cache, Int32Array.from(parents), wanted, held.length)
 }

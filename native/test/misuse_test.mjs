@@ -93,6 +93,35 @@ promise('wrong arguments are errors with a code', () => {
   )
 })
 
+promise('rows held that are not there are an error, and those that are stay', () => {
+  const description = decoder(addon)
+  const program = new Program(new Pool(1), description)
+  const cache = new Cache(program, 4)
+  const run = (held, parents) =>
+    program.run(
+      parents.length,
+      [new Float32Array(parents.length * description.width), new Int32Array(parents.length)],
+      cache,
+      Int32Array.from(parents),
+      [],
+      held,
+    )
+  fails('argument', /held: expected 0 to 0, the rows since the last commit or truncate, got 1/, () => run(1, [-1]))
+  run(undefined, [-1, 0])
+  for (const held of [3, -1, 2 ** 31, -(2 ** 53) + 1, 2 ** 53 - 1])
+    fails('argument', /held: expected 0 to 2/, () => run(held, [-1]))
+  for (const held of [0.5, NaN, 2 ** 53, -Infinity])
+    fails('argument', /held: expected a whole number/, () => run(held, [-1]))
+  for (const held of ['1', 1n, {}, [2], true]) fails('argument', /held: expected a number/, () => run(held, [-1]))
+  fails('argument', /row 2 has parent 2/, () => run(2, [2]))
+  fails('context', /5 rows after 0 positions .* \(2 of them held\)/, () => run(2, [1, 2, 3]))
+  run(2, [1])
+  run(3, [2])
+  cache.commit(Int32Array.of(0, 1, 2, 3))
+  assert.equal(cache.length, 4)
+  fails('argument', /held: expected 0 to 0/, () => run(1, [-1]))
+})
+
 promise('arrays that vanish while arguments are read do no harm', () => {
   const description = decoder(addon)
   const program = new Program(new Pool(1), description)
@@ -194,7 +223,8 @@ promise('garbage in place of any argument never ends the process', () => {
           )
           break
         case 1:
-          program.run(...some(1, [new Float32Array(8), Int32Array.of(0)], cache, Int32Array.of(-1), [0, 1]))
+          program.run(1, [new Float32Array(8), Int32Array.of(0)], cache, Int32Array.of(-1), [])
+          program.run(...some(1, [new Float32Array(8), Int32Array.of(1)], cache, Int32Array.of(0), [0, 1], 1))
           break
         case 2:
           new Cache(...some(program, 5))

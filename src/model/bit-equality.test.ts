@@ -40,7 +40,7 @@ describe.runIf(cases.length > 0).each(cases)('native, $isa, $dtype', ({ isa, dty
     for (const model of models) await model.dispose()
   })
 
-  test('every row of every tree has the bits of plain decoding, with any number of threads', async () => {
+  test('every row of every tree has the bits of plain decoding, in one pass or several, with any number of threads', async () => {
     const variants = Object.values(tinyVariants)
     await fc.assert(
       fc.asyncProperty(
@@ -48,7 +48,8 @@ describe.runIf(cases.length > 0).each(cases)('native, $isa, $dtype', ({ isa, dty
         fc.constantFrom(1, 2, 3),
         fc.array(fc.nat(63), { maxLength: 40 }),
         fc.array(fc.tuple(fc.nat(63), fc.nat(1000)), { minLength: 1, maxLength: 24 }),
-        async (variant, threads, prompt, tree) => {
+        fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 6 }),
+        async (variant, threads, prompt, tree, passes) => {
           const { spec, source } = tinyModel(variant)
           const model = await loadTargetModel(spec, source, { executor: nativeExecutor({ threads, isa }), dtype })
           const single = await loadTargetModel(spec, source, { executor: nativeExecutor({ threads: 1, isa }), dtype })
@@ -73,6 +74,25 @@ describe.runIf(cases.length > 0).each(cases)('native, $isa, $dtype', ({ isa, dty
             const expected = await alone(oneByOne, path)
             expect(bits(logits!.subarray(row * spec.vocabSize, (row + 1) * spec.vocabSize))).toBe(bits(expected))
           }
+          let held = 0
+          for (const rows of [...passes, tokens.length]) {
+            const end = Math.min(tokens.length, held + rows)
+            if (end === held) break
+            const level = { tokens: tokens.slice(held, end), parents: parents.slice(held, end), held }
+            const outputs = await together.forward(level, { head: 'logits' })
+            expect(bits(outputs.logits!)).toBe(bits(logits!.subarray(held * spec.vocabSize, end * spec.vocabSize)))
+            held = end
+          }
+          // What is committed, across passes, is what plain decoding has in its cache.
+          const accepted: number[] = []
+          for (let row = tokens.length - 1; row >= 0; row = parents[row]) accepted.unshift(row)
+          together.commit(accepted)
+          const next = await together.forward(
+            { tokens: Int32Array.of(7), parents: Int32Array.of(-1) },
+            { head: 'logits' },
+          )
+          const path = accepted.map((row) => tokens[row])
+          expect(bits(next.logits!)).toBe(bits(await alone(oneByOne, [...path, 7])))
           together.dispose()
           oneByOne.dispose()
         },
