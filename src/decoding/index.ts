@@ -17,11 +17,13 @@ export {
   createSampler,
   gumbelNoise,
   philox4x32,
+  type Ranking,
   type Sampler,
   type SamplingOptions,
   TokenHistory,
   validateSampling,
 } from './sampling/index.ts'
+export type { TargetStates } from './states.ts'
 export { acceptance, measureRow, type Speedup, type Statistics, StatisticsCollector } from './statistics.ts'
 export { createStopMatcher, type StopMatcher } from './stop.ts'
 export { chain, TokenTree } from './tree.ts'
