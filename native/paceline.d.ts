@@ -50,12 +50,14 @@ export interface ProgramDescription {
 
 export class Program {
   constructor(pool: Pool, description: ProgramDescription)
+  /** `held`: how many of the rows since the cache's last commit or truncate stay beside those of this run; 0 unless given. */
   run(
     rows: number,
     inputs: readonly (Float32Array | Int32Array)[],
     cache: Cache | null,
     parents: Int32Array | null,
     wanted: Int32Array | readonly number[],
+    held?: number | null,
   ): (Float32Array | Int32Array)[]
   /** Bytes of the arena and scratch memory; grows with the rows of a run. */
   readonly bytes: number
@@ -68,7 +70,7 @@ export class Cache {
   readonly length: number
   readonly capacity: number
   readonly bytes: number
-  /** Appends these rows of the last run: a path from a row whose parent is -1 downwards. */
+  /** Appends these of the rows since the last commit or truncate: a path from a row whose parent is -1 downwards. */
   commit(path: Int32Array): void
   truncate(length: number): void
   dispose(): void

@@ -16,20 +16,23 @@ void Attention::configure(int threads, int32_t maxQueries, std::vector<int32_t> 
   windows_ = std::move(windows);
 }
 
-void Attention::checkParents(const int32_t* parents, int32_t rows) {
+void Attention::checkParents(const int32_t* parents, int32_t rows, int64_t held) {
   for (int32_t row = 0; row < rows; row++) {
-    if (parents[row] < -1 || parents[row] >= row)
-      throw argumentError("row " + std::to_string(row) + " has parent " + std::to_string(parents[row]) +
+    if (parents[row] < -1 || parents[row] >= held + row)
+      throw argumentError("row " + std::to_string(held + row) + " has parent " + std::to_string(parents[row]) +
                           ", expected -1 or an earlier row");
   }
 }
 
 void Attention::begin(const int32_t* parents, int32_t rows, Cache* cache) {
   cache_ = cache;
-  parents_.assign(parents, parents + rows);
-  depths_.resize(rows);
+  parents_ = cache->waiting();
+  held_ = static_cast<int32_t>(parents_.size());
+  rows_ = rows;
+  parents_.insert(parents_.end(), parents, parents + rows);
+  depths_.resize(parents_.size());
   maxDepth_ = 0;
-  for (int32_t row = 0; row < rows; row++) {
+  for (int32_t row = 0; row < held_ + rows; row++) {
     depths_[row] = parents_[row] < 0 ? 0 : depths_[parents_[row]] + 1;
     maxDepth_ = std::max(maxDepth_, depths_[row]);
   }
@@ -67,16 +70,16 @@ Attention::Room Attention::roomOf(int thread) const {
 
 // Rows whose keys a window cuts are worked on one by one: they share no beginning.
 int32_t Attention::groupCount(int32_t kvHeads, int32_t queries, int32_t window) const {
-  const int32_t rows = static_cast<int32_t>(parents_.size());
-  if (window >= 0 && cache_->length() + maxDepth_ + 1 > window) return rows;
+  if (window >= 0 && cache_->length() + maxDepth_ + 1 > window) return rows_;
   const int32_t groupRows = std::max(1, kGroupQueries / queries);
-  return std::min(rows, std::max((rows + groupRows - 1) / groupRows, (threads_ + kvHeads - 1) / kvHeads));
+  return std::min(rows_, std::max((rows_ + groupRows - 1) / groupRows, (threads_ + kvHeads - 1) / kvHeads));
 }
 
 // Afterwards `path` is that of the group's first row.
 Attention::Group Attention::groupOf(int32_t index, int32_t groups, int32_t* path) const {
-  const int64_t rows = static_cast<int64_t>(parents_.size());
-  Group group{static_cast<int32_t>(rows * index / groups), static_cast<int32_t>(rows * (index + 1) / groups), 0};
+  const int64_t rows = rows_;
+  Group group{static_cast<int32_t>(held_ + rows * index / groups),
+              static_cast<int32_t>(held_ + rows * (index + 1) / groups), 0};
   for (int32_t row = group.begin; row >= 0; row = parents_[row]) path[depths_[row]] = row;
   group.common = depths_[group.begin] + 1;
   for (int32_t row = group.begin + 1; row < group.end; row++) {
@@ -104,13 +107,20 @@ void Attention::run(const Kernels& kernels, const AttentionRows& rows, int chunk
     const int32_t head = static_cast<int32_t>(unit % rows.kvHeads);
     const size_t column = size_t{1} * head * rows.headDim;
     const Group group = groupOf(static_cast<int32_t>(unit / rows.kvHeads), static_cast<int32_t>(groups), room.path);
-    const auto keyOf = [&](int32_t row) { return rows.k + row * rows.kStride + column; };
-    const auto valueOf = [&](int32_t row) { return rows.v + row * rows.vStride + column; };
+    const float* cachedKeys = cache_->keys(rows.layer, head);
+    const float* cachedValues = cache_->values(rows.layer, head);
+    // A row's own run, or an earlier one: the numbers are the same, only where they lie differs.
+    const auto keyOf = [&](int32_t row) {
+      return row < held_ ? cachedKeys + (size_t{1} * length + row) * rows.headDim
+                         : rows.k + (row - held_) * rows.kStride + column;
+    };
+    const auto valueOf = [&](int32_t row) {
+      return row < held_ ? cachedValues + (size_t{1} * length + row) * rows.headDim
+                         : rows.v + (row - held_) * rows.vStride + column;
+    };
 
     const int32_t all = length + group.common;
     const int32_t firstKey = window < 0 ? 0 : std::max(0, all - window);  // a group of one row, or nothing is cut
-    const float* cachedKeys = cache_->keys(rows.layer, head);
-    const float* cachedValues = cache_->values(rows.layer, head);
     int32_t shared = 0;
     for (int32_t slot = firstKey; slot < length; slot++, shared++) {
       room.keys[shared] = cachedKeys + size_t{1} * slot * rows.headDim;
@@ -131,8 +141,8 @@ void Attention::run(const Kernels& kernels, const AttentionRows& rows, int chunk
       }
       for (int32_t q = 0; q < queries; q++, query++) {
         const size_t at = size_t{1} * (head * queries + q) * rows.headDim;
-        room.q[query] = rows.q + row * rows.qStride + at;
-        room.out[query] = rows.out + row * rows.outStride + at;
+        room.q[query] = rows.q + (row - held_) * rows.qStride + at;
+        room.out[query] = rows.out + (row - held_) * rows.outStride + at;
         room.own[query] = own;
         room.ownKeys[query] = ownKeys;
         room.ownValues[query] = ownValues;
@@ -148,13 +158,13 @@ void Attention::run(const Kernels& kernels, const AttentionRows& rows, int chunk
 
 // Nobody reads these in this run: rows see one another's keys and values where they were computed.
 void Attention::store(const AttentionRows& rows, int chunk, int chunks) const {
-  const int64_t count = static_cast<int64_t>(parents_.size());
+  const int64_t count = rows_;
   const int32_t begin = static_cast<int32_t>(count * chunk / chunks);
   const int32_t end = static_cast<int32_t>(count * (chunk + 1) / chunks);
   const size_t width = rows.headDim;
   for (int32_t head = 0; head < rows.kvHeads; head++) {
-    float* keys = cache_->keys(rows.layer, head) + cache_->length() * width;
-    float* values = cache_->values(rows.layer, head) + cache_->length() * width;
+    float* keys = cache_->keys(rows.layer, head) + (cache_->length() + held_) * width;
+    float* values = cache_->values(rows.layer, head) + (cache_->length() + held_) * width;
     for (int32_t row = begin; row < end; row++) {
       std::memcpy(keys + row * width, rows.k + row * rows.kStride + head * width, sizeof(float) * width);
       std::memcpy(values + row * width, rows.v + row * rows.vStride + head * width, sizeof(float) * width);

@@ -1,5 +1,6 @@
-// Attention of the rows of a run over the cache and one another: a row sees the cache, its ancestors, itself, in this
-// order, the order that sums of plain decoding have.
+// Attention of the rows of a run over the cache, the rows held from runs before, and one another: a row sees the cache,
+// its ancestors, itself, in this order, the order that sums of plain decoding have. Rows are numbered from the first one
+// held: the run's own begin at `held`.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -24,16 +25,17 @@ class Attention {
  public:
   // Makes room for `threads` threads with up to `maxQueries` query heads per key head.
   void configure(int threads, int32_t maxQueries, std::vector<int32_t> windows);
-  // Throws Error unless -1 <= parents[i] < i. Call before anything of the run is changed.
-  static void checkParents(const int32_t* parents, int32_t rows);
-  // For the layers of one run.
+  // Throws Error unless -1 <= parents[i] < held + i. Call before anything of the run is changed.
+  static void checkParents(const int32_t* parents, int32_t rows, int64_t held);
+  // For the layers of one run, after `cache->begin`. `parents`: of the run's own rows.
   void begin(const int32_t* parents, int32_t rows, Cache* cache);
   // Parts into which the work on one layer divides well.
   int chunks(int32_t kvHeads, int32_t heads, int32_t window) const;
   // Part `chunk` of `chunks`, on thread `thread`. All parts together leave the rows' keys and values behind the cache's
-  // positions.
+  // positions and the rows held.
   void run(const Kernels& kernels, const AttentionRows& rows, int chunk, int chunks, int thread);
 
+  // Of the rows held, then of the run's.
   const std::vector<int32_t>& parents() const { return parents_; }
   size_t bytes() const { return room_.size(); }
 
@@ -65,6 +67,7 @@ class Attention {
 
   // Of the run.
   Cache* cache_ = nullptr;
+  int32_t held_ = 0, rows_ = 0;
   std::vector<int32_t> parents_;
   std::vector<int32_t> depths_;  // rows above a row
   int32_t maxDepth_ = 0;

@@ -28,42 +28,43 @@ size_t Cache::bytes() const {
   return sum;
 }
 
-void Cache::checkRoom(int32_t rows) const {
-  if (rows > capacity_ - length_)
-    throw Error("context", std::to_string(rows) + " rows after " + std::to_string(length_) +
-                               " positions do not fit a cache of " + std::to_string(capacity_) + " positions");
+void Cache::check(int64_t held, int32_t rows) const {
+  if (held < 0 || static_cast<uint64_t>(held) > parents_.size())
+    throw argumentError("held: expected 0 to " + std::to_string(parents_.size()) +
+                        ", the rows since the last commit or truncate, got " + std::to_string(held));
+  if (held + rows > capacity_ - length_)
+    throw Error("context", std::to_string(held + rows) + " rows after " + std::to_string(length_) +
+                               " positions do not fit a cache of " + std::to_string(capacity_) + " positions" +
+                               (held > 0 ? " (" + std::to_string(held) + " of them held)" : ""));
 }
 
-void Cache::begin(int32_t rows) {
-  checkRoom(rows);
-  staged_ = false;
-  const int64_t needed = int64_t{length_} + rows;
+void Cache::begin(int64_t held, int32_t rows) {
+  check(held, rows);
+  parents_.resize(held);
+  const int64_t kept = length_ + held, needed = kept + rows;
   // A quarter more than needed: the copies of all growth together stay below five times the cache.
   const int64_t slots = std::min<int64_t>(capacity_, roundUp(needed + needed / 4, kSlotStep));
   for (Layer& layer : layers_) {
     if (needed <= layer.slots) continue;
     const size_t slotBytes = sizeof(float) * layer.spec.headDim, bytes = layer.spec.kvHeads * slots * slotBytes;
     Layer grown{layer.spec, Buffer(bytes), Buffer(bytes), slots};
-    for (int32_t head = 0; length_ > 0 && head < layer.spec.kvHeads; head++) {
-      std::memcpy(grown.at(grown.keys, head), layer.at(layer.keys, head), length_ * slotBytes);
-      std::memcpy(grown.at(grown.values, head), layer.at(layer.values, head), length_ * slotBytes);
+    for (int32_t head = 0; kept > 0 && head < layer.spec.kvHeads; head++) {
+      std::memcpy(grown.at(grown.keys, head), layer.at(layer.keys, head), kept * slotBytes);
+      std::memcpy(grown.at(grown.values, head), layer.at(layer.values, head), kept * slotBytes);
     }
     layer = std::move(grown);
   }
 }
 
-void Cache::stage(const std::vector<int32_t>& parents) {
-  parents_ = parents;
-  staged_ = true;
-}
+void Cache::stage(const std::vector<int32_t>& parents) { parents_ = parents; }
 
 void Cache::commit(const int32_t* path, size_t count) {
-  if (!staged_) throw argumentError("commit: no run since the last commit or truncate");
+  if (parents_.empty()) throw argumentError("commit: no run since the last commit or truncate");
   int32_t before = -1;
   for (size_t i = 0; i < count; i++) {
     const int32_t row = path[i];
     if (row < 0 || static_cast<size_t>(row) >= parents_.size() || parents_[row] != before)
-      throw argumentError("commit: not a path of the last run: row " + std::to_string(row) + " after row " +
+      throw argumentError("commit: not a path of the rows since the last commit: row " + std::to_string(row) + " after row " +
                           std::to_string(before));
     before = row;
   }
@@ -81,7 +82,7 @@ void Cache::commit(const int32_t* path, size_t count) {
     }
   }
   length_ += static_cast<int32_t>(count);
-  staged_ = false;
+  parents_.clear();
 }
 
 void Cache::truncate(int64_t length) {
@@ -89,7 +90,7 @@ void Cache::truncate(int64_t length) {
     throw argumentError("truncate: expected a length from 0 to " + std::to_string(length_) + ", got " +
                         std::to_string(length));
   length_ = static_cast<int32_t>(length);
-  staged_ = false;
+  parents_.clear();
 }
 
 }  // namespace paceline

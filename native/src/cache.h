@@ -1,4 +1,4 @@
-// Keys and values of the positions decided so far, and of the rows of the last run, which wait behind them.
+// Keys and values of the positions decided so far, and of the rows that ran since, which wait behind them.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -24,13 +24,17 @@ class Cache {
   int32_t capacity() const { return capacity_; }
   size_t bytes() const;
 
-  // Throws Error (code "context") when `rows` more positions do not fit.
-  void checkRoom(int32_t rows) const;
-  // Makes room for `rows` rows after `length`, and forgets those of the run before.
-  void begin(int32_t rows);
-  // The rows after `length` are now those of a run with these parents.
+  // Parents of the rows that wait: of those that ran since the last commit or truncate, and were not forgotten. Row i
+  // lies at slot length + i.
+  const std::vector<int32_t>& waiting() const { return parents_; }
+  // Throws Error when a run of `rows` rows cannot follow the first `held` of those that wait: code "argument" when there
+  // are not so many, "context" when there is no room.
+  void check(int64_t held, int32_t rows) const;
+  // Forgets the rows that wait but for the first `held`, and makes room for `rows` more behind them. Checks as above.
+  void begin(int64_t held, int32_t rows);
+  // The rows after `length` are now those with these parents: the ones held, then the ones that ran.
   void stage(const std::vector<int32_t>& parents);
-  // Rows of that run become positions: a path from a row whose parent is -1 downwards.
+  // Rows that wait become positions: a path from a row whose parent is -1 downwards. The others are forgotten.
   void commit(const int32_t* path, size_t count);
   void truncate(int64_t length);
 
@@ -52,8 +56,7 @@ class Cache {
   const int32_t capacity_;
   int32_t length_ = 0;
   std::vector<Layer> layers_;
-  bool staged_ = false;
-  std::vector<int32_t> parents_;  // of the rows staged
+  std::vector<int32_t> parents_;  // of the rows that wait
 };
 
 }  // namespace paceline

@@ -32,13 +32,13 @@ Program::Program(std::shared_ptr<Pool> pool, ProgramDescription description)
 }
 
 void Program::run(int64_t rows, const std::vector<RunInput>& inputs, Cache* cache, const int32_t* parents,
-                  size_t parentCount, const std::vector<int64_t>& wanted) {
-  check(rows, inputs, cache, parentCount, wanted);
-  if (cache) Attention::checkParents(parents, static_cast<int32_t>(rows));
+                  size_t parentCount, const std::vector<int64_t>& wanted, int64_t held) {
+  check(rows, inputs, cache, parentCount, wanted, held);
+  if (cache) Attention::checkParents(parents, static_cast<int32_t>(rows), held);
   const size_t steps = stepsFor(wanted);
   reserve(static_cast<int32_t>(rows));
   if (cache) {
-    cache->begin(rows_);
+    cache->begin(held, rows_);
     attention_.begin(parents, rows_, cache);
   }
   inputs_ = &inputs;
@@ -51,7 +51,7 @@ void Program::run(int64_t rows, const std::vector<RunInput>& inputs, Cache* cach
 }
 
 void Program::check(int64_t rows, const std::vector<RunInput>& inputs, const Cache* cache, size_t parentCount,
-                    const std::vector<int64_t>& wanted) const {
+                    const std::vector<int64_t>& wanted, int64_t held) const {
   if (rows < 1 || rows > kMaxRows)
     throw argumentError("a run has 1 to " + std::to_string(kMaxRows) + " rows, got " + std::to_string(rows));
   if (inputs.size() != code_.inputs.size())
@@ -70,14 +70,15 @@ void Program::check(int64_t rows, const std::vector<RunInput>& inputs, const Cac
       throw argumentError("there is no output " + std::to_string(output));
   }
   if (code_.caches.empty()) {
-    if (cache || parentCount != 0) throw argumentError("this program has no attention: no cache, no parents");
+    if (cache || parentCount != 0 || held != 0)
+      throw argumentError("this program has no attention: no cache, no parents, no rows held");
     return;
   }
   if (!cache) throw argumentError("this program needs a cache");
   if (!(cache->specs() == code_.caches)) throw argumentError("the cache was made for another program");
   if (parentCount != static_cast<size_t>(rows))
     throw argumentError(std::to_string(parentCount) + " parents for " + std::to_string(rows) + " rows");
-  cache->checkRoom(static_cast<int32_t>(rows));
+  cache->check(held, static_cast<int32_t>(rows));
 }
 
 // A cache whose rows may be committed needs the keys and values of all layers, whatever is wanted.

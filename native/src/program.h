@@ -53,10 +53,12 @@
 // A run stops after the largest lastOp of the outputs wanted, though not before the last ATTENTION. Outputs are copied
 // out at the end: no later operation may overwrite one (this is the planner's duty, it is not checked).
 //
-// program.run(rows, inputs, cache, parents, wanted) -> TypedArray[]
+// program.run(rows, inputs, cache, parents, wanted, held = 0) -> TypedArray[]
 //   rows: 1 .. 4096. inputs: one Float32Array or Int32Array [rows, width] per input. When `caches` is not empty, cache:
-//   a Cache for the same `caches`, and parents: Int32Array [rows], -1 <= parents[i] < i; otherwise both null. wanted:
-//   numbers of the outputs to return (Int32Array or number[]); the result has one fresh array [rows, width] for each.
+//   a Cache for the same `caches`, and parents: Int32Array [rows], -1 <= parents[i] < held + i; otherwise both null.
+//   wanted: numbers of the outputs to return (Int32Array or number[]); the result has one fresh array [rows, width] for
+//   each. held: how many of the rows that ran since the cache's last commit or truncate stay; the others are forgotten.
+//   The rows of this run are numbered held, held + 1, .. as parents and in a commit; 0 without a cache.
 //
 // Everything is checked: a wrong program or run is an Error (`code` 'argument', 'context' or 'runtime'), never a crash.
 // ---------------------------------------------------------------------------------------------------------------------
@@ -104,7 +106,7 @@ class Program {
 
   // Throws Error, before anything is changed, for arguments that do not fit. Then `copyOutput` gives what was wanted.
   void run(int64_t rows, const std::vector<RunInput>& inputs, Cache* cache, const int32_t* parents, size_t parentCount,
-           const std::vector<int64_t>& wanted);
+           const std::vector<int64_t>& wanted, int64_t held = 0);
 
   DType outputType(int64_t output) const { return code_.outputs[output].dtype; }
   // Elements of an output of the last run.
@@ -116,7 +118,7 @@ class Program {
 
  private:
   void check(int64_t rows, const std::vector<RunInput>& inputs, const Cache* cache, size_t parentCount,
-             const std::vector<int64_t>& wanted) const;
+             const std::vector<int64_t>& wanted, int64_t held) const;
   void reserve(int32_t rows);
   size_t stepsFor(const std::vector<int64_t>& wanted) const;
 

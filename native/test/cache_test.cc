@@ -10,14 +10,14 @@ namespace {
 
 const std::vector<CacheSpec> specs = {{2, 3}, {1, 5}};
 
-// What a run does: rows behind the positions, told apart by `mark`.
-void run(Cache& cache, const std::vector<int32_t>& parents, float mark) {
-  cache.begin(static_cast<int32_t>(parents.size()));
+// What a run does: rows behind the positions and the rows held, told apart by `mark`.
+void run(Cache& cache, const std::vector<int32_t>& parents, float mark, int32_t held = 0) {
+  cache.begin(held, static_cast<int32_t>(parents.size()));
   for (size_t l = 0; l < specs.size(); l++) {
     for (int head = 0; head < specs[l].kvHeads; head++) {
       for (size_t row = 0; row < parents.size(); row++) {
         for (int i = 0; i < specs[l].headDim; i++) {
-          const size_t at = (cache.length() + row) * specs[l].headDim + i;
+          const size_t at = (cache.length() + held + row) * specs[l].headDim + i;
           const float value = mark + static_cast<float>(row) + 0.1f * i + 0.01f * head + 0.001f * l;
           cache.keys(static_cast<int32_t>(l), head)[at] = value;
           cache.values(static_cast<int32_t>(l), head)[at] = -value;
@@ -25,7 +25,9 @@ void run(Cache& cache, const std::vector<int32_t>& parents, float mark) {
       }
     }
   }
-  cache.stage(parents);
+  std::vector<int32_t> all = cache.waiting();
+  all.insert(all.end(), parents.begin(), parents.end());
+  cache.stage(all);
 }
 
 // The marks of the rows that the positions came from, checked over all layers, heads and dimensions.
@@ -90,7 +92,44 @@ int main() {
     }
     CHECK(marks(cache) == expected);
     CHECK(cache.bytes() == 2 * 1000 * (2 * 3 + 5) * sizeof(float));
-    CHECK_ERROR("context", "1 rows after 1000 positions do not fit a cache of 1000 positions", cache.begin(1));
+    CHECK_ERROR("context", "1 rows after 1000 positions do not fit a cache of 1000 positions", cache.begin(0, 1));
+  });
+
+  promise("rows held stay, through growth too, and a path may lead through several runs", [] {
+    Cache cache(specs, 1000);
+    run(cache, {-1, 0}, 10);
+    commit(cache, {0, 1});
+    run(cache, {-1, 0, 0}, 20);
+    run(cache, {1, 2}, 30, 3);
+    CHECK((cache.waiting() == std::vector<int32_t>{-1, 0, 0, 1, 2}));
+    run(cache, std::vector<int32_t>(200, 4), 40, 5);
+    commit(cache, {0, 2, 4, 7});
+    CHECK((marks(cache) == std::vector<float>{10, 11, 20, 22, 31, 42}));
+    // Those behind the ones held are forgotten.
+    run(cache, {-1, -1, 1}, 50);
+    run(cache, {1}, 60, 2);
+    CHECK_ERROR("argument", "not a path", commit(cache, {1, 3}));
+    commit(cache, {1, 2});
+    CHECK((marks(cache) == std::vector<float>{10, 11, 20, 22, 31, 42, 51, 60}));
+  });
+
+  promise("a run refuses to hold rows that are not there, and counts those held as room", [] {
+    Cache cache(specs, 5);
+    CHECK_ERROR("argument", "held: expected 0 to 0, the rows since the last commit or truncate, got 1",
+                cache.begin(1, 1));
+    run(cache, {-1, 0, 0}, 10);
+    CHECK_ERROR("argument", "held: expected 0 to 3", cache.begin(4, 1));
+    CHECK_ERROR("argument", "got -1", cache.begin(-1, 1));
+    CHECK_ERROR("argument", "got 9007199254740991", cache.begin(9007199254740991, 1));
+    CHECK_ERROR("context", "6 rows after 0 positions do not fit a cache of 5 positions (3 of them held)",
+                cache.begin(3, 3));
+    run(cache, {1, 2}, 20, 3);
+    commit(cache, {0, 2, 4});
+    CHECK((marks(cache) == std::vector<float>{10, 12, 21}));
+    CHECK_ERROR("argument", "held: expected 0 to 0", cache.begin(1, 1));
+    run(cache, {-1}, 30);
+    cache.truncate(3);
+    CHECK_ERROR("argument", "held: expected 0 to 0", cache.begin(1, 1));
   });
 
   promise("memory grows with the positions held", [] {
@@ -99,13 +138,13 @@ int main() {
     CHECK(cache.bytes() <= 2 * 64 * (2 * 3 + 5) * sizeof(float));
   });
 
-  promise("commit refuses what is not a path of the last run, and then changes nothing", [] {
+  promise("commit refuses what is not a path of the rows that wait, and then changes nothing", [] {
     Cache cache(specs, 100);
     CHECK_ERROR("argument", "no run since the last commit", commit(cache, {}));
     run(cache, {-1, 0, 0, -1}, 10);
     const std::vector<std::vector<int32_t>> wrong = {{1}, {0, 3}, {0, 1, 2}, {0, 0}, {-1}, {4}, {0, 1 << 30}};
     for (const std::vector<int32_t>& path : wrong)
-      CHECK_ERROR("argument", "not a path of the last run", commit(cache, path));
+      CHECK_ERROR("argument", "not a path of the rows since the last commit", commit(cache, path));
     CHECK(cache.length() == 0);
     commit(cache, {0, 2});
     CHECK_ERROR("argument", "no run since the last commit", commit(cache, {0}));

@@ -67,15 +67,16 @@ inline Writer decoder(const DecoderShape& s, uint64_t seed = 1) {
 
 inline const std::vector<int64_t> allOutputs = {0, 1, 2, 3, 4, 5, 6};
 
-// One run of a decoder; every output.
+// One run of a decoder behind `held` rows of earlier ones; every output.
 inline std::vector<std::vector<float>> runDecoder(Program& program, Cache& cache, const std::vector<float>& x,
                                                   const std::vector<int32_t>& parents,
-                                                  const std::vector<int64_t>& wanted = allOutputs) {
-  std::vector<int32_t> positions;
-  for (int32_t parent : parents) positions.push_back(parent < 0 ? cache.length() : positions[parent] + 1);
+                                                  const std::vector<int64_t>& wanted = allOutputs, int32_t held = 0) {
+  std::vector<int32_t> all(cache.waiting().begin(), cache.waiting().begin() + held), positions;
+  all.insert(all.end(), parents.begin(), parents.end());
+  for (int32_t parent : all) positions.push_back(parent < 0 ? cache.length() : positions[parent] + 1);
   program.run(static_cast<int64_t>(parents.size()),
-              {{DType::kF32, x.data(), x.size()}, {DType::kI32, positions.data(), positions.size()}}, &cache,
-              parents.data(), parents.size(), wanted);
+              {{DType::kF32, x.data(), x.size()}, {DType::kI32, positions.data() + held, parents.size()}}, &cache,
+              parents.data(), parents.size(), wanted, held);
   return outputsOf(program, wanted);
 }
 

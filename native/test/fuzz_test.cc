@@ -112,18 +112,25 @@ int runs(Random& random, Program& program, const ProgramDescription& d) {
     cache.reset(new Cache(program.caches(), 1 + random.below(60)));
   }
   int done = 0;
-  for (int round = 0; round < 2; round++) {
+  for (int round = 0; round < 3; round++) {
+    // Behind all, some or none of the rows that wait, or more than there are.
+    const int waiting = cache ? static_cast<int>(cache->waiting().size()) : 0;
+    int64_t held = random.below(3) == 0 ? 0 : random.below(2) ? waiting : random.below(waiting + 1);
+    if (random.below(20) == 0) held = oddNumber(random, waiting);
     parents.clear();
-    for (int row = 0; row < rows && cache; row++) parents.push_back(random.below(row + 1) - 1);
+    for (int row = 0; row < rows && cache; row++)
+      parents.push_back(random.below(static_cast<int>(std::min<int64_t>(std::max<int64_t>(held, 0), waiting)) + row + 1) - 1);
     if (cache && random.below(20) == 0) parents[random.below(rows)] = oddNumber(random, 0);
     try {
-      program.run(rows, inputs, cache.get(), parents.data(), parents.size(), wanted);
+      program.run(rows, inputs, cache.get(), parents.data(), parents.size(), wanted, held);
       done = 1;
       for (int64_t output : wanted)
         if (program.outputCount(output) < 1 << 20) outputsOf(program, {output});
-      if (cache) {
+      if (cache && random.below(2)) {
+        const std::vector<int32_t> all = cache->waiting();
         std::vector<int32_t> path;
-        for (int32_t row = random.below(rows); row >= 0; row = parents[row]) path.insert(path.begin(), row);
+        for (int32_t row = random.below(static_cast<int>(all.size())); row >= 0; row = all[row])
+          path.insert(path.begin(), row);
         if (random.below(4) == 0) path[random.below(static_cast<int>(path.size()))] = oddNumber(random, 0);
         cache->commit(path.data(), path.size());
       }

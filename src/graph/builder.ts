@@ -77,6 +77,10 @@ export class GraphBuilder {
     return this.apply('split', [x], { sizes })
   }
 
+  concat(parts: readonly Value[]): Value {
+    return parts.length === 1 ? parts[0] : this.apply('concat', parts, {})[0]
+  }
+
   reshape(x: Value, shape: Shape): Value {
     return this.apply('reshape', [x], { shape })[0]
   }
@@ -132,10 +136,6 @@ export class GraphBuilder {
 
   sum(x: Value): Value {
     return this.apply('sum', [x], {})[0]
-  }
-
-  concat(parts: readonly Value[]): Value {
-    return parts.length === 1 ? parts[0] : this.apply('concat', parts, {})[0]
   }
 
   /** The nodes so far. */

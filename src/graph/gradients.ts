@@ -43,6 +43,11 @@ export const gradients: { readonly [O in OpName]: GradientRule<O> } = {
   siluMul: ({ g, inputs: [gate, up] }, [dy]) => g.apply('siluMulGradient', [gate, up, dy!], {}),
   add: (_, [dy]) => [dy!, dy!],
   split: ({ g, outputs }, parts) => [g.concat(parts.map((part, i) => part ?? zeros(g, outputs[i])))],
+  concat: ({ g, inputs }, [dy]) =>
+    g.split(
+      dy!,
+      inputs.map(({ shape }) => shape[shape.length - 1] as number),
+    ),
   reshape: ({ g, inputs: [x] }, [dy]) => [g.reshape(dy!, x.shape)],
   argmax: none('argmax'),
   topK: none('topK'),
@@ -68,11 +73,6 @@ export const gradients: { readonly [O in OpName]: GradientRule<O> } = {
   scale: ({ g, attributes: { by } }, [dy]) => [g.scale(dy!, by)],
   constant: () => [],
   sum: ({ g, inputs: [x] }, [dy]) => g.apply('broadcast', [dy!, x], {}),
-  concat: ({ g, inputs }, [dy]) =>
-    g.split(
-      dy!,
-      inputs.map(({ shape }) => shape[shape.length - 1] as number),
-    ),
   broadcast: ({ g }, [dy]) => [g.sum(dy!), null],
 
   sumRows: none('sumRows'),

@@ -1,7 +1,8 @@
-import { dequantise, quantiseInt4, quantiseInt8, quantiseRow, type Tensor, type TypedArray } from '../tensor/index.ts'
+import type { Tensor, TypedArray } from '../tensor/index.ts'
 import { eachRow, lastSize, mapRows, pathTo, ranked, rowsOf, softmax, sum, zip } from './interpreter-loops.ts'
+import { products } from './interpreter-products.ts'
 import { trainingRules } from './interpreter-training-rules.ts'
-import { type AllOperations, isWeight, type Node, type OpName, type Precision } from './types.ts'
+import { type AllOperations, isWeight, type Node, type OpName } from './types.ts'
 
 /** Keys and values of some positions, one `[kvHeads, headDim]` entry per position. */
 export interface RowKeysAndValues {
@@ -13,9 +14,14 @@ export interface RowKeysAndValues {
 export interface InterpreterState {
   /** Per cache of the graph, one entry per position. */
   readonly past: readonly RowKeysAndValues[]
-  /** parents[i] < i is the row before row i on its path, -1 where that is the end of the cache. */
+  /**
+   * parents[i] < i is the row before row i on its path, -1 where that is the end of the cache; first of the rows held
+   * from runs before, if there are any, then of those of this run.
+   */
   readonly parents: ArrayLike<number>
-  /** Filled by attention, per cache of the graph: keys and values of the rows of this run. */
+  /** Per cache of the graph: keys and values of the rows held; none unless given. */
+  readonly held?: readonly RowKeysAndValues[]
+  /** Filled by attention, per cache of the graph: keys and values of the rows held and of those of this run. */
   readonly fresh: RowKeysAndValues[]
 }
 
@@ -74,13 +80,15 @@ export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
   attention: ([q, k, v, ...others], { cache, scale, window }, { state }) => {
     const [rows, heads, headDim] = q.shape
     const kvHeads = k.shape[1]
-    const own: RowKeysAndValues = { keys: rowsOf(k), values: rowsOf(v) }
+    const none: RowKeysAndValues = { keys: [], values: [] }
+    const held = (cache === null ? undefined : state.held?.[cache]) ?? none
+    const own = { keys: [...held.keys, ...rowsOf(k)], values: [...held.values, ...rowsOf(v)] }
     if (cache !== null) state.fresh[cache] = own
-    const past = cache === null ? { keys: [], values: [] } : state.past[cache]
+    const past = cache === null ? none : state.past[cache]
     const [alone, ofAlone] = [0, 1].map((part) => others.filter((_, i) => i % 2 === part).map(rowsOf))
     const out = new Float32Array(rows * heads * headDim)
     for (let row = 0; row < rows; row++) {
-      const path = pathTo(row, state.parents)
+      const path = pathTo(held.keys.length + row, state.parents)
       const keys = [...past.keys, ...path.map((r) => own.keys[r])].slice(window === null ? 0 : -window)
       const values = [...past.values, ...path.map((r) => own.values[r])].slice(window === null ? 0 : -window)
       keys.push(...alone.map((rows) => rows[row]))
@@ -117,6 +125,18 @@ export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
       start += size
       return mapRows(x, size, (row, out) => out.set(row.subarray(from, from + size)))
     })
+  },
+
+  concat: (parts) => {
+    const width = parts.reduce((total, part) => total + lastSize(part), 0)
+    const out = new Float32Array(parts.reduce((total, part) => total + part.data.length, 0))
+    let start = 0
+    for (const part of parts) {
+      const from = start
+      eachRow(part, (row, r) => out.set(row, r * width + from))
+      start += lastSize(part)
+    }
+    return [out]
   },
 
   reshape: ([x]) => [x.data],
@@ -158,49 +178,3 @@ export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
 
   ...trainingRules,
 }
-
-type Product = (row: Float32Array, out: Float32Array) => void
-
-/** x W^T for one row x, by precision. */
-const products: Record<Precision, (weight: Tensor) => Product> = {
-  f32: (weight) => denseProduct(weight.data as Float32Array),
-  int8: remembered((weight) => {
-    const { values, scales } = quantiseInt8(weight.data as Float32Array, weight.shape[0], weight.shape[1])
-    return quantisedProduct(values, scales)
-  }),
-  int4: remembered((weight) =>
-    quantisedProduct(dequantise(quantiseInt4(weight.data as Float32Array, weight.shape[0], weight.shape[1]))),
-  ),
-}
-
-/** Quantises a weight once, not once per run. */
-function remembered(make: (weight: Tensor) => Product): (weight: Tensor) => Product {
-  const made = new WeakMap<TypedArray, Product>()
-  return (weight) => {
-    if (!made.has(weight.data)) made.set(weight.data, make(weight))
-    return made.get(weight.data)!
-  }
-}
-
-const denseProduct =
-  (weight: Float32Array): Product =>
-  (row, out) => {
-    for (let n = 0; n < out.length; n++) {
-      let dot = 0
-      for (let k = 0; k < row.length; k++) dot += row[k] * weight[n * row.length + k]
-      out[n] = dot
-    }
-  }
-
-/** The row is rounded to 8 bits with a scale of its own, so no other row can change the result. */
-const quantisedProduct =
-  (weight: ArrayLike<number>, scales?: Float32Array): Product =>
-  (row, out) => {
-    const activations = new Int8Array(row.length)
-    const rowScale = quantiseRow(row, activations)
-    for (let n = 0; n < out.length; n++) {
-      let dot = 0
-      for (let k = 0; k < row.length; k++) dot += activations[k] * weight[n * row.length + k]
-      out[n] = dot * (scales?.[n] ?? 1) * rowScale
-    }
-  }

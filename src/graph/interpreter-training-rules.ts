@@ -51,18 +51,6 @@ export const trainingRules: { readonly [O in TrainingOpName]: InterpretRule<O> }
 
   sum: ([x]) => [Float32Array.of(sum(x.data as Float32Array, (v) => v))],
 
-  concat: (parts) => {
-    const width = parts.reduce((total, part) => total + lastSize(part), 0)
-    const out = new Float32Array(parts.reduce((total, part) => total + part.data.length, 0))
-    let start = 0
-    for (const part of parts) {
-      const from = start
-      eachRow(part, (row, r) => out.set(row, r * width + from))
-      start += lastSize(part)
-    }
-    return [out]
-  },
-
   broadcast: ([x, like]) => [new Float32Array(like.data.length).fill(Number(x.data[0]))],
 
   sumRows: ([x]) => {

@@ -30,6 +30,7 @@ const accepted: [what: string, write: (w: Writing) => Value | Value[], types: st
   ['siluMul', ({ g, input }) => g.siluMul(input(['rows', 4]), input(['rows', 4])), ['f32 rows,4']],
   ['add', ({ g, input }) => g.add(input(['rows', 4]), input(['rows', 4])), ['f32 rows,4']],
   ['split', ({ g, input }) => g.split(input(['rows', 7]), [1, 4, 2]), ['f32 rows,1', 'f32 rows,4', 'f32 rows,2']],
+  ['concat', ({ g, input }) => g.concat([input(['rows', 3]), input(['rows', 5])]), ['f32 rows,8']],
   ['reshape', ({ g, input }) => g.reshape(input(['rows', 12]), ['rows', 3, 4]), ['f32 rows,3,4']],
   ['reshape of indices', ({ g, input }) => g.reshape(input([2, 6], 'i32'), [3, 4]), ['i32 3,4']],
   ['argmax', ({ g, input }) => g.argmax(input(['rows', 4])), ['i32 rows']],
@@ -46,6 +47,16 @@ const accepted: [what: string, write: (w: Writing) => Value | Value[], types: st
 ]
 
 const refused: [what: string, write: (w: Writing) => unknown, message: RegExp][] = [
+  [
+    'a concat of other rows',
+    ({ g, input }) => g.concat([input(['rows', 3]), input([4, 3])]),
+    /concat: f32 \[rows,3\], f32 \[4,3\] differ before the last dimension/,
+  ],
+  [
+    'a concat of indices',
+    ({ g, input }) => g.concat([input(['rows', 3]), input(['rows', 3], 'i32')]),
+    /concat: f32 \[rows,3\], i32 \[rows,3\] are not all f32/,
+  ],
   [
     'a linear weight that is no matrix',
     ({ g, input, weight }) => g.linear(input(['rows', 4]), weight(4)),

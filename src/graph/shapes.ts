@@ -51,6 +51,13 @@ export const shapeRules: { readonly [O in OpName]: ShapeRule<O> } = {
     if (last(x.shape) !== total) fail('split', `sizes ${sizes} do not add up to the last dimension of ${show(x)}`)
     return sizes.map((size) => f32([...x.shape.slice(0, -1), size]))
   },
+  concat: (parts) => {
+    if (!parts.every(({ dtype }) => dtype === 'f32')) fail('concat', `${parts.map(show).join(', ')} are not all f32`)
+    const leading = parts[0].shape.slice(0, -1)
+    if (!parts.every(({ shape }) => same(shape.slice(0, -1), leading) && typeof last(shape) === 'number'))
+      fail('concat', `${parts.map(show).join(', ')} differ before the last dimension`)
+    return [f32([...leading, parts.reduce((total, { shape }) => total + (last(shape) as number), 0)])]
+  },
   reshape: ([x], { shape }) => {
     if (symbols(x.shape) !== symbols(shape) || knownProduct(x.shape) !== knownProduct(shape))
       fail('reshape', `${show(x)} to [${shape}]`)
@@ -92,12 +99,6 @@ export const shapeRules: { readonly [O in OpName]: ShapeRule<O> } = {
   scale: ([x]) => [f32(x.shape)],
   constant: () => [f32([])],
   sum: () => [f32([])],
-  concat: (parts) => {
-    const leading = parts[0].shape.slice(0, -1)
-    if (!parts.every(({ shape }) => same(shape.slice(0, -1), leading) && typeof last(shape) === 'number'))
-      fail('concat', `${parts.map(show).join(', ')} differ before the last dimension`)
-    return [f32([...leading, parts.reduce((total, { shape }) => total + (last(shape) as number), 0)])]
-  },
   broadcast: ([x, like]) => {
     expectRank('broadcast', x, 0)
     return [f32(like.shape)]

@@ -57,6 +57,8 @@ export interface Operations {
   add: Record<never, never>
   /** Cuts the last dimension into pieces of these sizes. */
   split: { readonly sizes: readonly number[] }
+  /** Joins along the last dimension: undoes `split`. */
+  concat: Record<never, never>
   /** Same elements, new shape; a symbolic first dimension stays where it is. */
   reshape: { readonly shape: Shape }
   /** Index of the largest element of the last dimension, the lowest one of equals; [.., N] -> [..] i32 */
@@ -87,8 +89,6 @@ export interface TrainingOperations {
   constant: { readonly value: number }
   /** The sum of all elements, a scalar. */
   sum: Record<never, never>
-  /** Joins along the last dimension: undoes `split`. */
-  concat: Record<never, never>
   /** A scalar, repeated to the shape of the second input, whose values do not matter. */
   broadcast: Record<never, never>
   /** Sums over all dimensions but the last; [.., N] -> [N] */

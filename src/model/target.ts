@@ -4,11 +4,16 @@ import type { Executable, KvCache } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { Embedding } from './embedding.ts'
 
-/** The rows of one forward pass. Row i stands at position `length + depth(i)` and sees the cache, its ancestors, itself. */
+/** The rows of one forward pass. A row stands at position `length + depth` and sees the cache, its ancestors, itself. */
 export interface Rows {
   readonly tokens: Int32Array
-  /** parents[i] < i; -1 follows the cache. */
+  /** Of each row of this pass: -1 follows the cache, otherwise the number of an earlier row, parents[i] < held + i. */
   readonly parents: Int32Array
+  /**
+   * How many of the rows that have passed since the last commit or truncate stay: the first ones, with their numbers. The
+   * rows of this pass are numbered behind them; none unless given.
+   */
+  readonly held?: number
 }
 
 /**
@@ -62,6 +67,8 @@ export class Target {
   readonly #taps: readonly number[]
   readonly #top: number
   readonly #cache: KvCache
+  /** How far behind the cache's last position each row stands that has passed since the last commit or truncate. */
+  #depths: readonly number[] = []
 
   constructor(spec: ModelSpec, parts: TargetParts, capacity: number) {
     this.spec = spec
@@ -88,11 +95,11 @@ export class Target {
   }
 
   /**
-   * One forward pass. Nothing is kept until `commit`. Throws code `context` when the rows do not fit the cache,
-   * `argument` for rows, tokens or wishes that make no sense.
+   * One forward pass. Nothing is kept until `commit`, and rows beyond `held` of the passes before are forgotten. Throws
+   * code `context` when the rows do not fit the cache, `argument` for rows, tokens or wishes that make no sense.
    */
   async forward(
-    { tokens, parents }: Rows,
+    { tokens, parents, held = 0 }: Rows,
     { head, headRows, features: wantsFeatures, taps = [] }: Want,
   ): Promise<RowOutputs> {
     if (tokens.length === 0 || tokens.length !== parents.length)
@@ -115,10 +122,14 @@ export class Target {
     const { hiddenSize } = this.spec
     const x: Tensor = { dtype: 'f32', shape: [tokens.length, hiddenSize], data: await this.#embedding.lookup(tokens) }
     const outputs = ['features', ...taps.map((layer) => `tap ${layer}`)]
+    const depths = this.#depths.slice(0, held)
+    for (const parent of parents) depths.push(parent < 0 ? 0 : depths[parent] + 1)
+    const positions = Int32Array.from(tokens, (_, i) => this.length + depths[held + i])
     const run = await this.#trunk.run(
-      { x, positions: this.#positions(parents) },
-      { rows: { cache: this.#cache, parents }, outputs },
+      { x, positions: { dtype: 'i32', shape: [tokens.length], data: positions } },
+      { rows: { cache: this.#cache, parents, held }, outputs },
     )
+    this.#depths = depths
     const features = run.features.data as Float32Array // [rows, hidden]
     return {
       ...(headOutputs.length > 0 &&
@@ -128,14 +139,16 @@ export class Target {
     }
   }
 
-  /** Appends the keys and values of these rows of the last pass to the cache: a path, first row first. */
+  /** Appends the keys and values of these rows to the cache, a path, first row first; forgets all others that passed. */
   commit(path: ArrayLike<number>): void {
     this.#cache.commit(path)
+    this.#depths = []
   }
 
   /** Forgets the positions from `length` on. */
   truncate(length: number): void {
     this.#cache.truncate(length)
+    this.#depths = []
   }
 
   dispose(): void {
@@ -156,12 +169,6 @@ export class Target {
         },
       }),
     }
-  }
-
-  #positions(parents: Int32Array): Tensor {
-    const data = new Int32Array(parents.length)
-    for (let row = 0; row < parents.length; row++) data[row] = parents[row] < 0 ? this.length : data[parents[row]] + 1
-    return { dtype: 'i32', shape: [parents.length], data }
   }
 }
 

@@ -8,23 +8,34 @@ export function checkPath(path: ArrayLike<number>, parents: ArrayLike<number>): 
     if (!(path[i] >= 0 && path[i] < parents.length) || parents[path[i]] !== before)
       throw new PacelineError(
         'argument',
-        `commit: rows ${Array.from(path)} are not a path of the last run (${parents.length} rows)`,
+        `commit: rows ${Array.from(path)} are not a path of the ${parents.length} rows since the last commit`,
       )
   }
 }
 
-export function checkParents(parents: ArrayLike<number>): void {
+/** Throws unless each of these rows, which come behind `held` others, has -1 or an earlier row for a parent. */
+export function checkParents(parents: ArrayLike<number>, held = 0): void {
   for (let i = 0; i < parents.length; i++) {
-    if (!(Number.isInteger(parents[i]) && parents[i] >= -1 && parents[i] < i))
-      throw new PacelineError('argument', `row ${i} has parent ${parents[i]}, expected -1 or an earlier row`)
+    if (!(Number.isInteger(parents[i]) && parents[i] >= -1 && parents[i] < held + i))
+      throw new PacelineError('argument', `row ${held + i} has parent ${parents[i]}, expected -1 or an earlier row`)
   }
 }
 
-export function checkRoom(rows: number, length: number, capacity: number): void {
-  if (length + rows > capacity)
+/** `waiting`: rows that have run since the last commit or truncate. */
+export function checkHeld(held: number, waiting: number): void {
+  if (!(Number.isInteger(held) && held >= 0 && held <= waiting))
+    throw new PacelineError(
+      'argument',
+      `held: expected 0 to ${waiting}, the rows since the last commit or truncate, got ${held}`,
+    )
+}
+
+/** Throws code `context` unless `rows` rows fit behind `held` others. */
+export function checkRoom(rows: number, held: number, length: number, capacity: number): void {
+  if (length + held + rows > capacity)
     throw new PacelineError(
       'context',
-      `${rows} rows after ${length} positions do not fit a cache of ${capacity} positions`,
+      `${held + rows} rows after ${length} positions do not fit a cache of ${capacity} positions${held > 0 ? ` (${held} of them held)` : ''}`,
     )
 }
 
@@ -34,9 +45,10 @@ export function checkTruncate(to: number, length: number): void {
 }
 
 /** For a run without a cache. */
-export function requireCache(graph: Graph): void {
+export function requireCache(graph: Graph, held = 0): void {
   if (graph.caches.length > 0)
     throw new PacelineError('argument', 'this graph keeps keys and values: the run needs a cache for its rows')
+  if (held !== 0) throw new PacelineError('argument', `${held} rows held: only a run with a cache has rows to hold`)
 }
 
 /** Throws unless the rows are whole blocks and every parent lies in its row's block. */

@@ -31,7 +31,7 @@ export interface Executable {
 export interface RunOptions {
   /**
    * Needed by a graph with attention. The keys and values of the rows wait in the cache until `commit` takes some of
-   * them, or the next run forgets them.
+   * them, or a later run forgets them.
    */
   readonly rows?: RowLayout
   /** Names of the outputs to return; all unless given. What stays inside costs no copy. */
@@ -42,11 +42,16 @@ export interface RunOptions {
 export interface RowLayout {
   /** Needed where attention reads a cache; without one, a graph's rows see nothing but one another. */
   readonly cache?: KvCache
-  /** parents[i] < i is the row before row i on its path; -1: row i follows the last position of the cache. */
+  /**
+   * For each row of the run the row before it on its path: -1, when it follows the last position of the cache, or the
+   * number of an earlier row, parents[i] < held + i.
+   */
   readonly parents: Int32Array
   /**
-   * How many of the rows that have run since the last commit stay to be seen: none unless given, they are forgotten. They
-   * have the first numbers, the rows of this run those behind them, in `parents` and in the path of a commit.
+   * How many of the rows that have run since the last commit or truncate stay; those behind them are forgotten. They
+   * keep their numbers, and the rows of this run are held, held + 1, .. None unless given; only with a cache. Throws
+   * code `argument` when there are not so many. A row sees of them what it descends from, so that a tree may grow level
+   * by level.
    */
   readonly held?: number
   /**
@@ -63,7 +68,10 @@ export interface KvCache {
   readonly capacity: number
   /** Bytes allocated now; grows with `length`. */
   readonly bytes: number
-  /** Appends these rows of the last run, in this order: a path from a row whose parent is -1 downwards. */
+  /**
+   * Appends these rows, in this order: a path from a row whose parent is -1 downwards. The others that have run since the
+   * commit before are forgotten.
+   */
   commit(path: ArrayLike<number>): void
   /** Forgets the positions from `length` on. */
   truncate(length: number): void

@@ -144,6 +144,35 @@ describe.each(executors)('every operation equals the interpreter: $name', ({ exe
     await tested.dispose()
   })
 
+  test.each([
+    'f32',
+    'int8',
+    'int4',
+  ] as const)('a concat of two norms into a linear layer in %s, its parts read elsewhere too', async (precision) => {
+    await fc.assert(
+      fc.asyncProperty(rows, fc.constantFrom([3, 5], [64, 64], [100, 29], [128, 192]), seed, async (t, [a, b], s) => {
+        await expectAgreement(
+          executor,
+          {
+            inputs: { x: random([t, a], s), y: random([t, b], s + 1) },
+            weights: {
+              left: { tensor: random([a], s + 2) },
+              right: { tensor: random([b], s + 3) },
+              w: { tensor: random([17, a + b], s + 4), precision },
+            },
+            write: (g, { x, y }, { left, right, w }) => {
+              const parts = [g.rmsNorm(x, left, 1e-6), g.rmsNorm(y, right, 1e-6)]
+              const whole = g.concat(parts)
+              return [g.linear(whole, w), whole, parts[1], g.add(parts[0], x), g.argmax(whole)]
+            },
+          },
+          precision === 'int4' ? Math.max(1e-4, int4Tolerance * Math.sqrt(a + b)) : 1e-4,
+        )
+      }),
+      runs,
+    )
+  })
+
   test('rmsNorm, over rows and over heads', async () => {
     await fc.assert(
       fc.asyncProperty(rows, width, seed, async (t, d, s) => {

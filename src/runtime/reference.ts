@@ -1,7 +1,15 @@
 import { PacelineError } from '../errors.ts'
 import { type Graph, type InterpreterState, interpret, type RowKeysAndValues } from '../graph/index.ts'
 import { toFloat32 } from '../tensor/index.ts'
-import { checkBlocks, checkParents, checkPath, checkRoom, checkTruncate, requireCache } from './cache-rules.ts'
+import {
+  checkBlocks,
+  checkHeld,
+  checkParents,
+  checkPath,
+  checkRoom,
+  checkTruncate,
+  requireCache,
+} from './cache-rules.ts'
 import type { Executor, KvCache } from './executor.ts'
 
 /** The reference interpreter as an executor: slow and obvious, the oracle of the others in tests. */
@@ -25,11 +33,14 @@ export const referenceExecutor: Executor = {
       async run(inputs, { rows, outputs = [...graph.outputs.keys()] } = {}) {
         const cache = rows?.cache as ReferenceCache | undefined
         if (rows && !cache) {
-          requireCache(graph)
+          requireCache(graph, rows.held)
           checkBlocks(rows.parents, rows.block)
         }
-        const state = cache ? cache.begin(rows!.parents) : { past: [], parents: rows?.parents ?? [], fresh: [] }
+        const state = cache
+          ? cache.begin(rows!.parents, rows!.held)
+          : { past: [], parents: rows?.parents ?? [], fresh: [] }
         const results = interpret(graph, (weight) => weights.get(weight.id)!, inputs, state)
+        cache?.stage(state)
         return Object.fromEntries(outputs.map((name) => [name, results[name]]))
       },
       createCache: (capacity) => new ReferenceCache(graph, capacity),
@@ -38,10 +49,13 @@ export const referenceExecutor: Executor = {
   },
 }
 
+const nothing: Pick<InterpreterState, 'parents' | 'fresh'> = { parents: [], fresh: [] }
+
 class ReferenceCache implements KvCache {
   readonly capacity: number
   readonly #layers: RowKeysAndValues[]
-  #last: InterpreterState | undefined
+  /** Rows that have run since the last commit or truncate, and were not forgotten. */
+  #waiting: Pick<InterpreterState, 'parents' | 'fresh'> = nothing
 
   constructor(graph: Graph, capacity: number) {
     this.capacity = capacity
@@ -56,24 +70,38 @@ class ReferenceCache implements KvCache {
     return this.#layers.reduce((sum, { keys }) => sum + keys.reduce((s, key) => s + 2 * key.byteLength, 0), 0)
   }
 
-  /** The state of a run over rows with these parents. */
-  begin(parents: ArrayLike<number>): InterpreterState {
-    checkParents(parents)
-    checkRoom(parents.length, this.length, this.capacity)
-    this.#last = { past: this.#layers, parents, fresh: [] }
-    return this.#last
+  /** The state of a run over rows with these parents, behind the first `held` of those that wait. */
+  begin(parents: ArrayLike<number>, held = 0): InterpreterState {
+    checkHeld(held, this.#waiting.parents.length)
+    checkParents(parents, held)
+    checkRoom(parents.length, held, this.length, this.capacity)
+    return {
+      past: this.#layers,
+      parents: [...Array.from(this.#waiting.parents).slice(0, held), ...Array.from(parents)],
+      held: this.#waiting.fresh.map(({ keys, values }) => ({
+        keys: keys.slice(0, held),
+        values: values.slice(0, held),
+      })),
+      fresh: [],
+    }
+  }
+
+  /** The rows of a run that has ended. */
+  stage(state: InterpreterState): void {
+    this.#waiting = state
   }
 
   commit(path: ArrayLike<number>): void {
-    if (!this.#last) throw new PacelineError('argument', 'commit: no run since the last commit or truncate')
-    checkPath(path, this.#last.parents)
+    const { parents, fresh } = this.#waiting
+    if (parents.length === 0) throw new PacelineError('argument', 'commit: no run since the last commit or truncate')
+    checkPath(path, parents)
     this.#layers.forEach(({ keys, values }, layer) => {
       for (const row of Array.from(path)) {
-        keys.push(this.#last!.fresh[layer].keys[row])
-        values.push(this.#last!.fresh[layer].values[row])
+        keys.push(fresh[layer].keys[row])
+        values.push(fresh[layer].values[row])
       }
     })
-    this.#last = undefined
+    this.#waiting = nothing
   }
 
   truncate(length: number): void {
@@ -82,7 +110,7 @@ class ReferenceCache implements KvCache {
       layer.keys.length = length
       layer.values.length = length
     }
-    this.#last = undefined
+    this.#waiting = nothing
   }
 
   dispose(): void {

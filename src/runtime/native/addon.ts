@@ -35,6 +35,7 @@ export interface NativeProgram {
     cache: NativeCache | null,
     parents: Int32Array | null,
     wanted: readonly number[],
+    held: number,
   ): (Float32Array | Int32Array)[]
   dispose(): void
 }

@@ -140,7 +140,7 @@ class NativeExecutable implements Executable {
     const data = given.map((input) => input.data as Float32Array | Int32Array)
     const wanted = outputs.map((name) => this.#outputs.indexOf(name))
     const cache = (rows?.cache as Cache | undefined)?.native ?? null
-    const results = guarded(() => this.#program.run(count, data, cache, rows?.parents ?? null, wanted))
+    const results = guarded(() => this.#program.run(count, data, cache, rows?.parents ?? null, wanted, rows?.held ?? 0))
     return Object.fromEntries(
       outputs.map((name, i) => {
         const { dtype, shape } = this.#graph.outputs.get(name)!

@@ -29,7 +29,7 @@ interface RotationTable extends Readonly<Operations['rope']> {
 
 type LoweringRule<O extends OpName> = (program: ProgramWriter, node: Node<O>) => void
 
-/** How each operation but those of training becomes a kernel call. Splits and reshapes are views: they need none. */
+/** How each operation but those of training becomes a kernel call. Splits, concats and reshapes are views: they need none. */
 const loweringRules: { readonly [O in Exclude<OpName, TrainingOpName>]: LoweringRule<O> } = {
   linear(program, { inputs: [x, weight, bias], outputs: [y] }) {
     if (!isWeight(weight) || x.shape.length !== 2)
@@ -89,6 +89,7 @@ const loweringRules: { readonly [O in Exclude<OpName, TrainingOpName>]: Lowering
   },
 
   split() {},
+  concat() {},
   reshape() {},
 }
 

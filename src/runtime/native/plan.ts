@@ -1,4 +1,5 @@
-import type { Graph, Value } from '../../graph/index.ts'
+import { PacelineError } from '../../errors.ts'
+import type { Graph, OpName, Value } from '../../graph/index.ts'
 import { isWeight } from '../../graph/index.ts'
 
 /** Where a value lies in the arena, per row of the run: `offset` floats in front of its buffer, then its place in it. */
@@ -30,15 +31,25 @@ interface Buffer {
 
 /**
  * Gives every value a place, so that values that live at the same time never overlap. Splits and reshapes are views of
- * what they cut: they cost nothing. Inputs live from the start, outputs to the end.
+ * what they cut, and the parts of a concat are written where they are joined: all of these cost nothing. Inputs live from
+ * the start, outputs to the end. Throws code `unsupported` for a concat of what cannot be written there.
  */
 export function planBuffers(graph: Graph): Plan {
   const buffers: Buffer[] = []
   const places = new Map<number, { buffer: Buffer; start: number }>()
+  const parts = partsOfConcats(graph)
+  const open = (value: Value, node: number) => {
+    const place = { buffer: { width: widthOf(value), from: node, to: node, offset: 0 }, start: 0 }
+    buffers.push(place.buffer)
+    places.set(value.id, place)
+    return place
+  }
   const create = (value: Value, node: number) => {
-    const buffer = { width: widthOf(value), from: node, to: node, offset: 0 }
-    buffers.push(buffer)
-    places.set(value.id, { buffer, start: 0 })
+    const part = parts.get(value.id)
+    if (!part) return void open(value, node)
+    // The part that is written first makes the buffer for all of them.
+    const { buffer } = places.get(part.whole.id) ?? open(part.whole, node)
+    places.set(value.id, { buffer, start: part.start })
   }
 
   for (const input of graph.inputs) create(input, -1)
@@ -51,7 +62,7 @@ export function planBuffers(graph: Graph): Plan {
         places.set(output.id, { buffer, start })
         start += widthOf(output)
       }
-    } else for (const output of outputs) create(output, index)
+    } else if (op !== 'concat') for (const output of outputs) create(output, index)
   })
   for (const output of graph.outputs.values()) places.get(output.id)!.buffer.to = graph.nodes.length
 
@@ -60,6 +71,32 @@ export function planBuffers(graph: Graph): Plan {
     [...places].map(([id, { buffer, start }]) => [id, { offset: buffer.offset, stride: buffer.width, start }] as const),
   )
   return { views, width }
+}
+
+/** Operations that no kernel computes: their results are views. */
+const viewOperations: readonly OpName[] = ['split', 'concat', 'reshape']
+
+/** For each value that is joined with others: with what, and its first column there. */
+function partsOfConcats({ nodes }: Graph): ReadonlyMap<number, { readonly whole: Value; readonly start: number }> {
+  const written = new Set<number>()
+  const parts = new Map<number, { whole: Value; start: number }>()
+  for (const { op, inputs, outputs } of nodes) {
+    if (!viewOperations.includes(op)) for (const output of outputs) written.add(output.id)
+    if (op !== 'concat') continue
+    let start = 0
+    inputs.forEach((part, i) => {
+      if (part.shape.length !== 2)
+        throw new PacelineError('unsupported', `the native executor concatenates [rows, N], got [${part.shape}]`)
+      if (!written.has(part.id) || parts.has(part.id))
+        throw new PacelineError(
+          'unsupported',
+          `the native executor writes the parts of a concat side by side: part ${i} of [${outputs[0].shape}] must be the result of an operation (not an input, a split, a reshape or a concat) and part of this concat alone, once`,
+        )
+      parts.set(part.id, { whole: outputs[0], start })
+      start += widthOf(part)
+    })
+  }
+  return parts
 }
 
 /** Floats of one row of a value. */

@@ -1,6 +1,6 @@
 import { PacelineError } from '../../errors.ts'
 import type { CacheSpec } from '../../graph/index.ts'
-import { checkPath, checkRoom, checkTruncate } from '../cache-rules.ts'
+import { checkHeld, checkParents, checkPath, checkRoom, checkTruncate } from '../cache-rules.ts'
 import type { KvCache } from '../executor.ts'
 
 interface Layer extends CacheSpec {
@@ -8,24 +8,30 @@ interface Layer extends CacheSpec {
   values: Float32Array
 }
 
-/** Keys and values of the rows of the last run, per layer, each [kvHeads, rows, headDim]. */
+/** The rows of a run that has ended, with keys and values per layer, each [kvHeads, rows, headDim]. */
 export interface StagedRows {
   readonly parents: Int32Array
   readonly layers: readonly { readonly keys: Float32Array; readonly values: Float32Array }[]
 }
 
+const nothing: StagedRows = { parents: new Int32Array(0), layers: [] }
+
 const slotStep = 128
 
 /**
  * The cache as arrays that enter the graph as inputs. ONNX Runtime's Node binding copies every output, so a cache that
- * came back from each run would cost more than the layers; this one takes only the new rows back.
+ * came back from each run would cost more than the layers; this one takes only the new rows back. Rows held for a run
+ * enter it as the positions do: they lie in the slots behind them.
  */
 export class FunctionalCache implements KvCache {
   readonly capacity: number
   readonly #layers: Layer[]
   #length = 0
   #slots = 0
-  #staged: StagedRows | undefined
+  /** Parents of the rows that have run since the last commit or truncate and lie in slots `length` and on. */
+  #held: Int32Array = nothing.parents
+  /** The rows behind those: of the last run. */
+  #staged: StagedRows = nothing
 
   constructor(specs: readonly CacheSpec[], capacity: number) {
     this.capacity = capacity
@@ -52,52 +58,98 @@ export class FunctionalCache implements KvCache {
     return { keys: { dims, data: keys }, values: { dims, data: values } }
   }
 
-  /** Throws code `context` when `rows` more positions would not fit. */
-  checkRoom(rows: number): void {
-    checkRoom(rows, this.#length, this.capacity)
+  /** Throws unless a run of rows with these parents can follow the first `held` of those that wait. */
+  check(parents: ArrayLike<number>, held: number): void {
+    checkHeld(held, this.#held.length + this.#staged.parents.length)
+    checkParents(parents, held)
+    checkRoom(parents.length, held, this.#length, this.capacity)
   }
 
+  /** Parents of the rows in the slots behind `length`. */
+  get held(): Int32Array {
+    return this.#held
+  }
+
+  /** Puts the first `held` of the rows that wait into the slots behind `length`, and forgets the others. */
+  hold(held: number): void {
+    const here = this.#held.length
+    const fresh = held - here
+    if (fresh > 0) {
+      this.#append(
+        Array.from({ length: fresh }, (_, i) => here + i),
+        here,
+      )
+      this.#held = concatenated(this.#held, this.#staged.parents.subarray(0, fresh))
+    } else this.#held = this.#held.subarray(0, held)
+    this.#staged = nothing
+  }
+
+  /** The rows of a run that has ended, behind those held. */
   stage(staged: StagedRows): void {
     this.#staged = staged
   }
 
   commit(path: ArrayLike<number>): void {
-    const staged = this.#staged
-    if (!staged) throw new PacelineError('argument', 'commit: no run since the last commit or truncate')
-    checkPath(path, staged.parents)
-    const needed = this.#length + path.length
-    // A quarter more than needed: the copies of all growth together stay below five times the cache.
-    if (needed > this.#slots) this.#grow(Math.min(this.capacity, Math.ceil((needed * 1.25) / slotStep) * slotStep))
-    const rows = staged.parents.length
-    this.#layers.forEach((layer, l) => {
-      appendRows(layer.keys, staged.layers[l].keys, { layer, path, rows, slots: this.#slots, at: this.#length })
-      appendRows(layer.values, staged.layers[l].values, { layer, path, rows, slots: this.#slots, at: this.#length })
-    })
-    this.#length = needed
-    this.#staged = undefined
+    const parents = concatenated(this.#held, this.#staged.parents)
+    if (parents.length === 0) throw new PacelineError('argument', 'commit: no run since the last commit or truncate')
+    checkPath(path, parents)
+    this.#append(path, 0)
+    this.#length += path.length
+    this.#forget()
   }
 
   truncate(length: number): void {
     checkTruncate(length, this.#length)
     this.#length = length
-    this.#staged = undefined
+    this.#forget()
   }
 
   dispose(): void {
     this.#length = 0
-    this.#staged = undefined
+    this.#forget()
     this.#grow(0)
   }
 
+  #forget(): void {
+    this.#held = nothing.parents
+    this.#staged = nothing
+  }
+
+  /** Copies rows that wait to the slots from `length + at` on; rows of slots that are written over must come first. */
+  #append(rows: ArrayLike<number>, at: number): void {
+    const needed = this.#length + at + rows.length
+    // A quarter more than needed: the copies of all growth together stay below five times the cache.
+    if (needed > this.#slots) this.#grow(Math.min(this.capacity, Math.ceil((needed * 1.25) / slotStep) * slotStep))
+    const [held, count] = [this.#held.length, this.#staged.parents.length]
+    this.#layers.forEach(({ keys, values, kvHeads, headDim }, l) => {
+      const copy = (past: Float32Array, fresh: Float32Array | undefined) => {
+        for (let head = 0; head < kvHeads; head++) {
+          const first = head * this.#slots + this.#length
+          for (let i = 0; i < rows.length; i++) {
+            const row = rows[i]
+            const to = (first + at + i) * headDim
+            const from = (row < held ? first + row : head * count + row - held) * headDim
+            if (row < held) past.copyWithin(to, from, from + headDim)
+            else past.set(fresh!.subarray(from, from + headDim), to)
+          }
+        }
+      }
+      copy(keys, this.#staged.layers[l]?.keys)
+      copy(values, this.#staged.layers[l]?.values)
+    })
+  }
+
   #grow(slots: number): void {
+    const kept = this.#length + this.#held.length
     for (const layer of this.#layers) {
-      layer.keys = regrown(layer.keys, layer, this.#length, this.#slots, slots)
-      layer.values = regrown(layer.values, layer, this.#length, this.#slots, slots)
+      layer.keys = regrown(layer.keys, layer, kept, this.#slots, slots)
+      layer.values = regrown(layer.values, layer, kept, this.#slots, slots)
     }
     this.#slots = slots
   }
 }
 
+/** The first `length` slots of each head in arrays of `to` slots. */
 function regrown(
   old: Float32Array,
   { kvHeads, headDim }: CacheSpec,
@@ -113,23 +165,10 @@ function regrown(
   return grown
 }
 
-interface Append {
-  readonly layer: CacheSpec
-  readonly path: ArrayLike<number>
-  readonly rows: number
-  readonly slots: number
-  readonly at: number
-}
-
-function appendRows(
-  past: Float32Array,
-  fresh: Float32Array,
-  { layer: { kvHeads, headDim }, path, rows, slots, at }: Append,
-): void {
-  for (let head = 0; head < kvHeads; head++) {
-    for (let i = 0; i < path.length; i++) {
-      const from = (head * rows + path[i]) * headDim
-      past.set(fresh.subarray(from, from + headDim), (head * slots + at + i) * headDim)
-    }
-  }
+export function concatenated(a: Int32Array, b: Int32Array): Int32Array {
+  if (a.length === 0) return b
+  const all = new Int32Array(a.length + b.length)
+  all.set(a)
+  all.set(b, a.length)
+  return all
 }

@@ -3,7 +3,7 @@ import type * as Ort from 'onnxruntime-node'
 import { PacelineError } from '../../errors.ts'
 import type { Graph } from '../../graph/index.ts'
 import type { DType, Tensor, TensorSource } from '../../tensor/index.ts'
-import { checkBlocks, checkParents, requireCache } from '../cache-rules.ts'
+import { checkBlocks, requireCache } from '../cache-rules.ts'
 import type { CompileOptions, Executable, Executor, RowLayout, RunOptions } from '../executor.ts'
 import { loadAddon } from '../native/addon.ts'
 import { newKeys, newValues } from './attention.ts'
@@ -111,10 +111,10 @@ class OnnxExecutable implements Executable {
     const names = outputs ?? [...this.#graph.outputs.keys()]
     const cache = rows?.cache as FunctionalCache | undefined
     if (rows && cache) {
-      checkParents(rows.parents)
-      cache.checkRoom(rows.parents.length)
+      cache.check(rows.parents, rows.held ?? 0)
+      cache.hold(rows.held ?? 0)
     } else if (rows) {
-      requireCache(this.#graph)
+      requireCache(this.#graph, rows.held)
       checkBlocks(rows.parents, rows.block)
     }
     const feeds = this.#prepare(inputs, rows)
@@ -149,11 +149,15 @@ class OnnxExecutable implements Executable {
       if (this.#session.inputNames.includes(name))
         feeds[name] = this.#tensor(dtype as OnnxType, given.shape, given.data)
     }
+    const cache = layout?.cache as FunctionalCache | undefined
     const run: RunContext = {
       inputs,
       rows: inputs[this.#graph.inputs[0].name].shape[0],
-      ...(layout?.cache && { cache: layout.cache as FunctionalCache }),
-      ...(layout && { visibility: visibilityOf(layout.parents), block: layout.block ?? layout.parents.length }),
+      ...(cache && { cache }),
+      ...(layout && {
+        visibility: visibilityOf(layout.parents, cache?.held),
+        block: layout.block ?? layout.parents.length,
+      }),
     }
     for (const [name, { type, make }] of this.#feeds) {
       const { dims, data } = make(run)

@@ -85,8 +85,8 @@ export class Feeds {
 
   /** Added to the scores of cached keys: 0 where a row sees the slot, hugely negative where not. */
   pastBias(groups: number, window: number | null): string {
-    const dims = window === null ? [1, 1, 'slots'] : [1, 'query rows', 'slots']
-    return this.#add(`past bias ${window && `${groups} ${window}`}`, 'f32', dims, ({ cache, visibility }) =>
+    const dims = [1, window === null ? `1 or ${groups} query rows` : 'query rows', 'slots']
+    return this.#add(`past bias ${groups} ${window}`, 'f32', dims, ({ cache, visibility }) =>
       pastBias(cache!.length, cache!.slots, visibility!, groups, window),
     )
   }

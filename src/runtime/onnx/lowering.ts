@@ -52,6 +52,10 @@ const loweringRules: { readonly [O in OpName]: LoweringRule<O> } = {
     })
   },
 
+  concat(context, { inputs, outputs: [y] }) {
+    context.define(y, context.model.node('Concat', inputs.map(context.read), { axis: -1 }))
+  },
+
   // Every value is dense and row-major, so a reshape is only another way to read it.
   reshape(context, { inputs: [x], outputs: [y] }) {
     context.alias(y, x)

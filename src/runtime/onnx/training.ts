@@ -77,10 +77,6 @@ export const trainingRules: { readonly [O in TrainingOpName]: LoweringRule<O> } 
     context.define(y, context.model.node('ReduceSum', [context.read(x)], { keepdims: 0 }))
   },
 
-  concat(context, { inputs, outputs: [y] }) {
-    context.define(y, context.model.node('Concat', inputs.map(context.read), { axis: -1 }))
-  },
-
   broadcast(context, { inputs: [x, like], outputs: [y] }) {
     const shape = context.model.node('Shape', [context.read(like)])
     context.define(y, context.model.node('Expand', [context.read(x), shape]))

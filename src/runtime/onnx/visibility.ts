@@ -1,5 +1,9 @@
-/** Who sees whom among the rows of one run. */
+import { concatenated } from './cache.ts'
+
+/** Who sees whom among the rows held from runs before and those of one run, numbered in this order. */
 export interface Visibility {
+  /** How many are held. */
+  readonly held: number
   readonly parents: Int32Array
   /** Rows above row i on its path: its distance from the end of the cache. */
   readonly depths: Int32Array
@@ -8,40 +12,63 @@ export interface Visibility {
 /** Low enough that its exponential is 0 beside any real score, and finite: sums with it never make NaN. */
 const hidden = -1e9
 
-export function visibilityOf(parents: Int32Array): Visibility {
+/** `held`: parents of the rows held. */
+export function visibilityOf(own: Int32Array, held: Int32Array = new Int32Array(0)): Visibility {
+  const parents = concatenated(held, own)
   const depths = new Int32Array(parents.length)
   for (let row = 0; row < parents.length; row++) depths[row] = parents[row] < 0 ? 0 : depths[parents[row]] + 1
-  return { parents, depths }
+  return { held: held.length, parents, depths }
 }
 
-/** [1, 1, slots] without a window, where all rows see all `length` positions; [1, groups * rows, slots] with one. */
-export function pastBias(length: number, slots: number, { depths }: Visibility, groups: number, window: number | null) {
-  if (window === null) {
+/**
+ * [1, 1, slots] where all rows see all `length` positions, and no more; [1, groups * rows, slots] with a window, or with
+ * rows held: they lie in the slots behind the positions, and a row sees those that it descends from.
+ */
+export function pastBias(length: number, slots: number, visibility: Visibility, groups: number, window: number | null) {
+  const { held, parents, depths } = visibility
+  if (window === null && held === 0) {
     const data = new Float32Array(slots).fill(hidden, length)
     return { dims: [1, 1, slots], data }
   }
-  const rows = depths.length
+  const rows = parents.length - held
   const data = new Float32Array(rows * slots * groups).fill(hidden)
   for (let row = 0; row < rows; row++) {
-    const oldest = Math.max(0, length + depths[row] - window + 1)
-    for (let group = 0; group < groups; group++) {
-      const start = (group * rows + row) * slots
-      if (oldest < length) data.fill(0, start + oldest, start + length)
-    }
+    const start = row * slots
+    const oldest = window === null ? 0 : Math.max(0, length + depths[held + row] - window + 1)
+    if (oldest < length) data.fill(0, start + oldest, start + length)
+    if (held > 0) show(data, start + length, held + row, visibility, { window, from: 0, to: held })
   }
+  for (let group = 1; group < groups; group++) data.copyWithin(group * rows * slots, 0, rows * slots)
   return { dims: [1, groups * rows, slots], data }
 }
 
-/** [1, groups * rows, rows]: a row sees itself and its ancestors, the `window` newest of them. */
-export function rowBias({ parents, depths }: Visibility, groups: number, window: number | null) {
-  const rows = parents.length
+/** [1, groups * rows, rows], rows of this run: a row sees itself and its ancestors, the `window` newest of them. */
+export function rowBias(visibility: Visibility, groups: number, window: number | null) {
+  const { held, parents } = visibility
+  const rows = parents.length - held
   const data = new Float32Array(groups * rows * rows).fill(hidden)
-  for (let row = 0; row < rows; row++) {
-    for (let seen = row; seen >= 0 && (window === null || depths[row] - depths[seen] < window); seen = parents[seen])
-      data[row * rows + seen] = 0
-  }
+  for (let row = 0; row < rows; row++)
+    show(data, row * rows, held + row, visibility, { window, from: held, to: parents.length })
   for (let group = 1; group < groups; group++) data.copyWithin(group * rows * rows, 0, rows * rows)
   return { dims: [1, groups * rows, rows], data }
+}
+
+interface Looking {
+  readonly window: number | null
+  readonly from: number
+  readonly to: number
+}
+
+/** Of rows `from` to `to`, whose places begin at `at`, shows `row` itself and its ancestors, the `window` newest of them. */
+function show(
+  data: Float32Array,
+  at: number,
+  row: number,
+  { parents, depths }: Visibility,
+  { window, from, to }: Looking,
+): void {
+  for (let seen = row; seen >= from && (window === null || depths[row] - depths[seen] < window); seen = parents[seen])
+    if (seen < to) data[at + seen - from] = 0
 }
 
 /** [blocks, 1, groups * block, block], with one block for all where all are alike; -1e9 where a row does not look. */
