@@ -23,7 +23,7 @@ export {
   TokenHistory,
   validateSampling,
 } from './sampling/index.ts'
-export type { TargetStates } from './states.ts'
+export { concatenate, type TargetStates } from './states.ts'
 export { acceptance, measureRow, type Speedup, type Statistics, StatisticsCollector } from './statistics.ts'
 export { createStopMatcher, type StopMatcher } from './stop.ts'
 export { chain, TokenTree } from './tree.ts'

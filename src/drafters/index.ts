@@ -1,4 +1,4 @@
-export type { DrafterContext, DraftingModel } from './context.ts'
+export type { DrafterContext, DraftingModel, EagleDrafting, HeadCosts } from './context.ts'
 export { type DraftModelOptions, draftModel, draftTop } from './draft/draft-model.ts'
 export { draftFolder } from './draft/method.ts'
 export { type JacobiOptions, jacobi } from './jacobi/jacobi.ts'
