@@ -28,9 +28,9 @@ export class Candidates {
     this.#all = [{ token: root, logProbability: 0, parent: -1, depth: 0, rank: 0, score: 0 }]
   }
 
-  /** With the root. */
-  get size(): number {
-    return this.#all.length
+  /** Indices of all but the root, in their order. */
+  get guesses(): number[] {
+    return this.#all.slice(1).map((_, i) => i + 1)
   }
 
   at(index: number): Candidate {

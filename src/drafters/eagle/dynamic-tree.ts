@@ -27,8 +27,7 @@ export function dynamicTree({ rows, depth, width }: DynamicTreeSizes): Growth {
       let frontier: readonly number[] = [0]
       for (let level = 0; level < levels && frontier.length > 0; level++)
         frontier = best((await expand(frontier)).flat(), width, candidates)
-      const seen = Array.from({ length: candidates.size - 1 }, (_, i) => i + 1)
-      return [0, ...best(seen, guesses, candidates).sort((a, b) => a - b)]
+      return [0, ...best(candidates.guesses, guesses, candidates).sort((a, b) => a - b)]
     },
   }
 }
