@@ -2,7 +2,12 @@ export { type ChatMessage, writeRandomCheckpoint } from './checkpoint/index.ts'
 export type { SamplingOptions, Speedup, Statistics } from './decoding/index.ts'
 export {
   type DraftOptions,
+  type DynamicTreeOptions,
   draft,
+  type EagleOptions,
+  eagle,
+  eagle2,
+  eagle3,
   type FinishReason,
   type GenerateOptions,
   type Generation,

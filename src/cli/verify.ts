@@ -137,7 +137,10 @@ async function verify(
   let skipped: VerifyReport['skipped'] = []
   for (const dtype of flags.dtype) {
     const loading = (share: number) => onProgress(`${dtype}: loading`, share)
-    const model = await loadTargetModel(spec, checkpoint.source, { executor, dtype, signal, onProgress: loading })
+    const model = await loadTargetModel(spec, checkpoint.source, {
+      ...{ executor, dtype, signal, onProgress: loading },
+      taps: 'all',
+    })
     const resources = createDraftingResources({ checkpoint, model, executor })
     try {
       const made = await makeDrafters(flags.drafters, resources)

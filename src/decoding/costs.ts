@@ -11,8 +11,8 @@ export interface PassCosts {
 const measuredRows = [2, 3, 4, 6, 8, 12, 16, 24, 32]
 const rounds = 5
 const turns = 25
-const warmUpMs = 100
-const positions = 128
+export const warmUpMs = 100
+export const positions = 128
 
 /** v(T) from a few measured points [rows, v]: straight lines between them, the last one goes on. */
 export function passCosts(rowMs: number, points: readonly (readonly [rows: number, v: number])[]): PassCosts {
@@ -85,7 +85,7 @@ export async function measureRelativeCost(
 }
 
 /** A text in the making of some 128 positions. */
-async function amidText(model: TargetModel): Promise<Target> {
+export async function amidText(model: TargetModel): Promise<Target> {
   const target = model.createTarget()
   const filled = Math.min(positions, target.capacity >> 1)
   await pass(target, filled)
@@ -94,13 +94,13 @@ async function amidText(model: TargetModel): Promise<Target> {
 }
 
 /** Milliseconds of a pass of a chain of `rows` rows. Nothing is committed. */
-async function pass(target: Target, rows: number, head: HeadOutput = 'argmax'): Promise<number> {
+export async function pass(target: Target, rows: number, head: HeadOutput = 'argmax'): Promise<number> {
   const tokens = Int32Array.from({ length: rows }, (_, i) => i % 7)
   const from = performance.now()
   await target.forward({ tokens, parents: tokens.map((_, i) => i - 1) }, { head })
   return performance.now() - from
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1]
 }

@@ -6,6 +6,7 @@ import { onnxExecutor, referenceExecutor } from '../runtime/index.ts'
 import { type DecodeOptions, decode, prefill, type Step } from './decode.ts'
 import type { Drafter, Prefilled, Verdict } from './drafter.ts'
 import { createSampler, type SamplingOptions } from './sampling/index.ts'
+import type { TargetStates } from './states.ts'
 import { chain, TokenTree } from './tree.ts'
 
 const vocabSize = 64
@@ -15,7 +16,7 @@ const prompt = [5, 9, 2, 33, 5, 9]
 let model: TargetModel
 beforeAll(async () => {
   const { spec, source } = tinyModel({ architecture: 'mistral', windows: [null, 12] }, 3)
-  model = await loadTargetModel(spec, source, { executor: referenceExecutor, dtype: 'f32' })
+  model = await loadTargetModel(spec, source, { executor: referenceExecutor, dtype: 'f32', taps: [0, 1] })
 })
 
 const plain: Drafter = { name: 'plain', start() {}, propose: (root) => ({ tree: chain(root) }), observe() {} }
@@ -334,30 +335,37 @@ describe('a drafter', () => {
     }
   })
 
-  test('gets the features of every position, where it wants them', async () => {
+  test.each<[string, TargetStates, number]>([
+    ['features', 'features', 1],
+    ['outputs of layers, beside one another', [1, 0, 1], 3],
+  ])('gets the states of every position that it wants: %s', async (_, wants, parts) => {
     const truth = await textOf(plain)
     const inner = oracleWithDecoys(truth, 6)
-    const features: Float32Array[] = []
-    await generate({
+    const states: Float32Array[] = []
+    const drafter: Drafter = {
       ...inner,
-      wantsFeatures: true,
+      wants,
       start(prefilled) {
-        features.push(prefilled.features!)
+        states.push(prefilled.states!)
         return inner.start(prefilled)
       },
       observe(verdict) {
-        expect(verdict.features!.length).toBe(verdict.path.length * hiddenSize)
-        features.push(verdict.features!)
+        expect(verdict.states!.length).toBe(verdict.path.length * parts * hiddenSize)
+        states.push(verdict.states!)
         return inner.observe(verdict)
       },
-    })
-    expect(features[0].length).toBe((prompt.length - 1) * hiddenSize)
+    }
+    await generate(drafter)
+    expect(states[0].length).toBe((prompt.length - 1) * parts * hiddenSize)
     // The last token is not in the cache yet: no pass has read it.
     const tokens = Int32Array.from([...prompt, ...truth.slice(0, -1)])
-    const whole = await model
-      .createTarget()
-      .forward({ tokens, parents: tokens.map((_, i) => i - 1) }, { features: true })
-    expect(features.flatMap((part) => [...part])).toEqual([...whole.features!])
+    const rows = { tokens, parents: tokens.map((_, i) => i - 1) }
+    const { features, taps } = await model.createTarget().forward(rows, { features: true, taps: [0, 1] })
+    const whole = wants === 'features' ? [features!] : wants.map((layer) => taps![layer])
+    const expected = [...tokens.keys()].flatMap((row) =>
+      whole.flatMap((part) => [...part.subarray(row * hiddenSize, (row + 1) * hiddenSize)]),
+    )
+    expect(states.flatMap((part) => [...part])).toEqual(expected)
   })
 
   test('that fails ends the text with its own error', async () => {

@@ -3,6 +3,7 @@ import type { Rows, Target, Want } from '../model/index.ts'
 import type { AcceptanceRule, Drafter } from './drafter.ts'
 import { createJudge, undecided } from './judge.ts'
 import { type Sampler, TokenHistory } from './sampling/index.ts'
+import { concatenate, statesOf, wantOf } from './states.ts'
 import { chain, type TokenTree } from './tree.ts'
 
 export interface PrefillOptions {
@@ -77,21 +78,21 @@ export async function prefill(
       `the prompt has ${prompt.length} tokens, the context of the model is ${target.capacity}: shorten the prompt`,
     )
   const before = prompt.length - 1
-  const features: Float32Array[] = []
+  const states: Float32Array[] = []
   for (let start = 0; start < before; start += prefillRows) {
     if (stopSign?.aborted) return false
     const tokens = Int32Array.from(prompt.slice(start, Math.min(start + prefillRows, before)))
     const parents = tokens.map((_, i) => i - 1)
-    const outputs = await target.forward({ tokens, parents }, { features: drafter.wantsFeatures ?? false })
+    const outputs = await target.forward({ tokens, parents }, wantOf(drafter.wants))
     target.commit(tokens.map((_, i) => i))
-    if (outputs.features) features.push(outputs.features)
+    if (drafter.wants) states.push(statesOf(drafter.wants, outputs, target.spec.hiddenSize))
   }
   await drafter.start({
     tokens: prompt,
     // Rejection compares p with what the guess was drawn from: were the noise shared, the guess would tell of p.
     sampler: sharedNoise && rule === 'target-draw' ? sampler : sampler.independent(),
     rule,
-    ...(drafter.wantsFeatures && { features: concatenate(features) }),
+    ...(drafter.wants && { states: concatenate(states) }),
   })
   return true
 }
@@ -111,7 +112,9 @@ export async function* decode(
   const history = new TokenHistory(prompt)
   const end = Math.min(maxTokens, target.capacity - prompt.length)
   const judge = createJudge(target.spec.vocabSize, options)
-  const want: Want = { head: judge.wants, features: drafter.wantsFeatures ?? false }
+  const { wants } = drafter
+  const { hiddenSize } = target.spec
+  const want: Want = { head: judge.wants, ...wantOf(wants) }
   let root = prompt[prompt.length - 1]
   let from = performance.now()
   while (history.length < end && !stopSign?.aborted) {
@@ -135,7 +138,7 @@ export async function* decode(
     const decision = judge.decide(draft, outputs, history)
     const { path } = decision
     let { bonus } = decision
-    const features = outputs.features && pickRows(outputs.features, path, target.spec.hiddenSize)
+    const states = wants && statesOf(wants, outputs, hiddenSize, path)
     if (bonus === undecided) {
       // The row is the root of a pass of its own, behind what was accepted before it.
       target.commit(path.slice(0, -1))
@@ -143,7 +146,7 @@ export async function* decode(
       const decided = await target.forward(single, want)
       forwarded = performance.now()
       bonus = judge.draw(decided, 0, history.length, history)
-      features?.set(decided.features!, features.length - target.spec.hiddenSize)
+      states?.set(statesOf(wants!, decided, hiddenSize), states.length - states.length / path.length)
       target.commit([0])
     } else target.commit(path)
     history.push(bonus)
@@ -153,7 +156,7 @@ export async function* decode(
       bonus,
       emitted,
       draw: (row) => judge.draw(outputs, row, position + depthOf(row, pass.parents), history),
-      ...(features && { features }),
+      ...(states && { states }),
     })
 
     const eos = emitted.findIndex((token) => eosTokenIds.includes(token))
@@ -191,19 +194,4 @@ function depthOf(row: number, parents: Int32Array): number {
   let depth = 0
   for (let at = row; parents[at] >= 0; at = parents[at]) depth++
   return depth
-}
-
-/** Those rows of `values` [rows, size], one after the other. */
-function pickRows(values: Float32Array, rows: readonly number[], size: number): Float32Array {
-  return concatenate(rows.map((row) => values.subarray(row * size, (row + 1) * size)))
-}
-
-function concatenate(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

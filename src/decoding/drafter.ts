@@ -1,5 +1,6 @@
 import type { Rows } from '../model/index.ts'
 import type { Sampler } from './sampling/index.ts'
+import type { TargetStates } from './states.ts'
 import type { TokenTree } from './tree.ts'
 import type { Acceptance } from './verify.ts'
 
@@ -18,8 +19,8 @@ export type AcceptanceRule = (typeof acceptanceRules)[number]
 export interface Prefilled {
   /** The whole prompt; its last token is the first root. */
   readonly tokens: readonly number[]
-  /** Features of all positions but the last, [tokens - 1, hidden], for drafters that want them. */
-  readonly features?: Float32Array
+  /** What the drafter `wants` of all positions but the last, [tokens - 1, hidden] or [tokens - 1, layers * hidden]. */
+  readonly states?: Float32Array
   /**
    * Makes guesses of a drafter's own logits as the target makes tokens of its: the same temperature, filters and
    * penalties and, unless it was asked to be independent, the same noise at the same output position. A drafter that
@@ -57,8 +58,8 @@ export interface Draft {
 export interface Verdict extends Acceptance {
   /** The tokens the step decided: those of the accepted guesses, then the bonus token, which is the next root. */
   readonly emitted: readonly number[]
-  /** Features of the accepted rows, [path, hidden], for drafters that want them. */
-  readonly features?: Float32Array
+  /** What the drafter `wants` of the accepted rows, [path, hidden] or [path, layers * hidden]. */
+  readonly states?: Float32Array
   /**
    * What the target itself would write after `row` of the pass, accepted or not, rider or not. A guess about the text:
    * off the accepted path its row may stand behind tokens that are not in it. Penalties count decided tokens only.
@@ -72,8 +73,8 @@ export interface Verdict extends Acceptance {
  */
 export interface Drafter {
   readonly name: string
-  /** Asks for the features of prompt and accepted rows. */
-  readonly wantsFeatures?: boolean
+  /** States of the target it reads, of prompt and accepted rows; the target must have been loaded with these layers. */
+  readonly wants?: TargetStates
   start(prefilled: Prefilled): Awaitable<void>
   /** A tree whose root is `root`, and riders, of at most `budget.rows` rows together. */
   propose(root: number, budget: Budget): Awaitable<Draft>

@@ -12,16 +12,19 @@ export {
   type Prefilled,
   type Verdict,
 } from './drafter.ts'
+export { measureHeadCosts } from './head-costs.ts'
 export { rejection } from './rejection.ts'
 export {
   createSampler,
   gumbelNoise,
   philox4x32,
+  type Ranking,
   type Sampler,
   type SamplingOptions,
   TokenHistory,
   validateSampling,
 } from './sampling/index.ts'
+export { concatenate, type TargetStates } from './states.ts'
 export { acceptance, measureRow, type Speedup, type Statistics, StatisticsCollector } from './statistics.ts'
 export { createStopMatcher, type StopMatcher } from './stop.ts'
 export { chain, TokenTree } from './tree.ts'

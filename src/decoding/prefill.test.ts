@@ -27,9 +27,9 @@ test('puts all of the prompt but its last token into the cache, in pieces if it 
   let features = new Float32Array()
   const drafter: Drafter = {
     ...plain,
-    wantsFeatures: true,
+    wants: 'features',
     start(prefilled) {
-      features = Float32Array.from(prefilled.features!)
+      features = Float32Array.from(prefilled.states!)
     },
   }
   expect(await prefill(target, drafter, long, { sampler })).toBe(true)
@@ -44,10 +44,10 @@ test('puts all of the prompt but its last token into the cache, in pieces if it 
 test('of a single token reads nothing', async () => {
   const target = model.createTarget()
   const started: Prefilled[] = []
-  const drafter = { ...plain, wantsFeatures: true, start: (prefilled: Prefilled) => void started.push(prefilled) }
+  const drafter: Drafter = { ...plain, wants: 'features', start: (prefilled) => void started.push(prefilled) }
   expect(await prefill(target, drafter, [3], { sampler })).toBe(true)
   expect(target.length).toBe(0)
-  expect(started).toEqual([{ tokens: [3], features: new Float32Array(), sampler, rule: 'target-draw' }])
+  expect(started).toEqual([{ tokens: [3], states: new Float32Array(), sampler, rule: 'target-draw' }])
 })
 
 test('ends early when the stop sign is up, without a word to the drafter', async () => {

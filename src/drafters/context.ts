@@ -1,5 +1,6 @@
+import type { EagleKind } from '../checkpoint/index.ts'
 import type { PassCosts } from '../decoding/index.ts'
-import type { TargetModel } from '../model/index.ts'
+import type { EagleHeadModel, TargetModel } from '../model/index.ts'
 
 /** What a drafter may ask of the world when it is made. All of it lives as long as the target. */
 export interface DrafterContext {
@@ -11,9 +12,27 @@ export interface DrafterContext {
    * target. Throws code `checkpoint`, with the first token that differs, unless its vocabulary is the target's.
    */
   openModel(path: string | undefined, beside: string, options: { readonly top: number }): Promise<DraftingModel>
+  /**
+   * A head of this kind: of the folder that the drafter's name gives, or `beside` in that of the target; it tells of the `top`
+   * likeliest tokens. Throws code `file` where there is none, `checkpoint` where it does not fit the target.
+   */
+  openEagleHead(
+    path: string | undefined,
+    beside: string,
+    options: { readonly kind: EagleKind; readonly top: number },
+  ): Promise<EagleDrafting>
   /** A JSON file of the drafter's folder, of `openModel`'s rules. Throws code `file` or `format`. */
   readJson(path: string | undefined, beside: string, file: string): Promise<unknown>
 }
+
+export interface EagleDrafting {
+  readonly model: EagleHeadModel
+  /** What its passes cost; measured when first asked for. */
+  costs(): Promise<HeadCosts>
+}
+
+/** Time of a pass of so many rows of a head, in passes of the target of one row. */
+export type HeadCosts = (rows: number) => number
 
 export interface DraftingModel {
   readonly model: TargetModel

@@ -2,6 +2,7 @@ import type { Awaitable, Drafter } from '../decoding/index.ts'
 import { PacelineError } from '../errors.ts'
 import type { DrafterContext } from './context.ts'
 import { draftMethod } from './draft/method.ts'
+import { eagle2Method, eagle3Method, eagleMethod } from './eagle/method.ts'
 import { jacobiMethod } from './jacobi/method.ts'
 import { lookaheadMethod } from './lookahead/method.ts'
 import { none } from './none.ts'
@@ -36,6 +37,9 @@ const drafters: Readonly<Record<string, Method>> = {
   draft: draftMethod,
   jacobi: jacobiMethod,
   lookahead: lookaheadMethod,
+  eagle: eagleMethod,
+  eagle2: eagle2Method,
+  eagle3: eagle3Method,
 }
 
 /** Names and one line about each, for help texts. */

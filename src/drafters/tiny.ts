@@ -14,18 +14,20 @@ import { loadTargetModel, type TargetModel } from '../model/index.ts'
 import { tinyModel } from '../model/tiny.ts'
 import { type Executor, referenceExecutor } from '../runtime/index.ts'
 import type { DrafterContext } from './context.ts'
+import { tinyHead, tinyTaps } from './eagle/tiny.ts'
 import { discoFileName } from './policies/index.ts'
 import { tinyDisco } from './policies/tiny.ts'
 import { allDrafters, readDrafter } from './registry.ts'
 
 /** A small target and a smaller model that sometimes agrees with it. */
 export async function tinyPair(executor: Executor = referenceExecutor) {
-  const fields = { architecture: 'mistral', windows: [null, 12] } as const
-  const { spec, source } = tinyModel(fields, 3)
-  const target = await loadTargetModel(spec, source, { executor, dtype: 'f32' })
+  const { spec, source } = tinyTarget()
+  const target = await loadTargetModel(spec, source, { executor, dtype: 'f32', taps: tinyTaps })
   const draft = await loadTargetModel(spec, source, { executor, dtype: 'int4-pure', top: 8 })
   return { target, draft }
 }
+
+const tinyTarget = () => tinyModel({ architecture: 'mistral', windows: [null, 12] }, 3)
 
 /** Files that drafters of `allDrafters` read. */
 const files: Readonly<Record<string, unknown>> = { [discoFileName]: tinyDisco }
@@ -41,6 +43,10 @@ export function tinyContext(target: TargetModel, draft: TargetModel): DrafterCon
     target,
     costs,
     openModel: async () => ({ model: draft, guessCost: async () => 0.1 }),
+    openEagleHead: async (_path, _beside, { kind, top }) => ({
+      model: await tinyHead(kind, target, tinyTarget().source, { top }),
+      costs: async () => (rows) => 0.1 + 0.01 * rows,
+    }),
     readJson: async (_path, _beside, file) => files[file],
   }
 }

@@ -38,7 +38,7 @@ export interface DraftOptions {
 
 /** Speculative sampling: a smaller model guesses. */
 export function draft({ policy = 'cost-aware', folder }: DraftOptions = {}): string {
-  return `draft:${policy}${folder === undefined ? '' : `=${folder}`}`
+  return named('draft', policy, folder)
 }
 
 /**
@@ -65,12 +65,72 @@ export interface LookaheadSizes {
 export function lookahead(sizes?: LookaheadSizes): string {
   if (sizes === undefined) return 'lookahead'
   const { window, ngram, guesses } = sizes
-  for (const [name, value, low] of [
+  requireSizes('lookahead', [
     ['window', window, 1],
     ['ngram', ngram, 2],
     ['guesses', guesses, 1],
-  ] as const)
-    if (!(Number.isInteger(value) && value >= low))
-      throw new PacelineError('argument', `lookahead: ${name} is ${value}, expected an integer of at least ${low}`)
+  ])
   return `lookahead:${window}-${ngram}-${guesses}`
+}
+
+export interface EagleOptions {
+  /** The head, trained for the target: the folder `eagle` in the target's unless given. */
+  readonly folder?: string
+  /**
+   * Guesses of a step: the first so many of the published tree, or `full` for all of its 25. As many of them as pay here
+   * unless given.
+   */
+  readonly guesses?: number | 'full'
+}
+
+/** EAGLE: a head of one layer goes on from the target's states and guesses a tree of fixed shape. */
+export function eagle({ folder, guesses }: EagleOptions = {}): string {
+  if (guesses !== undefined && guesses !== 'full' && !(Number.isInteger(guesses) && guesses >= 1 && guesses <= 25))
+    throw new PacelineError('argument', `eagle: guesses is ${guesses}, expected an integer from 1 to 25, or "full"`)
+  return named('eagle', guesses, folder)
+}
+
+export interface DynamicTreeOptions {
+  /** The head, trained for the target: the folder `eagle` (`eagle3` for `eagle3`) in the target's unless given. */
+  readonly folder?: string
+  /** Of the tree as published; what pays here is guessed unless given. */
+  readonly tree?: {
+    /** Rows of a pass of the target, at least 2: guesses and the newest token. */
+    readonly rows: number
+    /** Guesses one after the other. */
+    readonly depth: number
+    /** Nodes expanded on each level, and children of each. */
+    readonly width: number
+  }
+}
+
+/** EAGLE-2: the heads of EAGLE, and a tree that grows where they are sure. */
+export function eagle2({ folder, tree }: DynamicTreeOptions = {}): string {
+  return named('eagle2', treeVariant('eagle2', tree), folder)
+}
+
+/** EAGLE-3: trees as of EAGLE-2, of a head that reads several layers of the target. */
+export function eagle3({ folder, tree }: DynamicTreeOptions = {}): string {
+  return named('eagle3', treeVariant('eagle3', tree), folder)
+}
+
+function treeVariant(method: string, tree: DynamicTreeOptions['tree']): string | undefined {
+  if (tree === undefined) return undefined
+  const { rows, depth, width } = tree
+  requireSizes(method, [
+    ['rows', rows, 2],
+    ['depth', depth, 1],
+    ['width', width, 1],
+  ])
+  return `${rows}-${depth}-${width}`
+}
+
+function named(method: string, variant: string | number | undefined, folder: string | undefined): string {
+  return `${method}${variant === undefined ? '' : `:${variant}`}${folder === undefined ? '' : `=${folder}`}`
+}
+
+function requireSizes(method: string, sizes: readonly (readonly [name: string, value: number, low: number])[]): void {
+  for (const [name, value, low] of sizes)
+    if (!(Number.isInteger(value) && value >= low))
+      throw new PacelineError('argument', `${method}: ${name} is ${value}, expected an integer of at least ${low}`)
 }

@@ -62,6 +62,11 @@ export function createDraftingResources({
       return there
     },
 
+    async openEagleHead(path, beside) {
+      const folder = await locate(checkpoint.folder, path, beside)
+      throw new PacelineError('unsupported', `${folder}: EAGLE heads cannot be opened by this version`)
+    },
+
     async readJson(path, beside, file) {
       const name = join(await locate(checkpoint.folder, path, beside), file)
       const json = await readJson('', name)

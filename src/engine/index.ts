@@ -1,6 +1,11 @@
 export {
   type DraftOptions,
+  type DynamicTreeOptions,
   draft,
+  type EagleOptions,
+  eagle,
+  eagle2,
+  eagle3,
   jacobi,
   type LookaheadSizes,
   lookahead,

@@ -56,6 +56,8 @@ async function load(folder: string, settings: LoadSettings): Promise<void> {
   const model = await loadTargetModel(checkpoint.spec, checkpoint.source, {
     executor,
     dtype,
+    // Which of them drafters will want is not known yet.
+    taps: 'all',
     onProgress(share) {
       if (closing.raised) throw new PacelineError('runtime', 'loading was stopped')
       if (share - reported < 0.01) return

@@ -9,8 +9,8 @@ export interface LoadOptions {
   readonly executor: Executor
   /** How weights are stored and multiplied; `int4` by the recipe of the specification. */
   readonly dtype: Dtype
-  /** Layers (from 0) whose outputs can be asked for. */
-  readonly taps?: readonly number[]
+  /** Layers (from 0) whose outputs can be asked for; none unless given. What no pass asks for is not copied. */
+  readonly taps?: readonly number[] | 'all'
   /** How many of the likeliest tokens of a row can be asked for, with their probabilities; none unless given. */
   readonly top?: number
   /** Called as weights are read: the share done, from 0 to 1. */
@@ -39,7 +39,8 @@ export async function loadTargetModel(
   source: TensorSource,
   options: LoadOptions,
 ): Promise<TargetModel> {
-  const { executor, dtype, taps = [], top = 0, onProgress, signal } = options
+  const { executor, dtype, top = 0, onProgress, signal } = options
+  const taps = options.taps === 'all' ? [...spec.windows.keys()] : (options.taps ?? [])
   const headWeights = spec.vocabSize * spec.hiddenSize
   const total = [...source.infos.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
   const trunkShare = Math.max(0, 1 - headWeights / total)

@@ -97,7 +97,7 @@ async function withDtype(
 ): Promise<void> {
   const { checkpoint, executor, contestants, prompts, temperatures, signal } = options
   report(`loading ${dtype}`)
-  const loading = { executor, dtype, ...(signal && { signal }) }
+  const loading = { executor, dtype, taps: 'all', ...(signal && { signal }) } as const
   const model = await loadTargetModel(checkpoint.spec, checkpoint.source, loading).catch((error) => {
     if (!signal?.aborted) throw error
   })

@@ -81,7 +81,7 @@ async function drawPairs(
   let started: Prefilled | undefined
   const reader: Drafter = {
     ...none(),
-    wantsFeatures: drafter.wantsFeatures ?? false,
+    ...(drafter.wants && { wants: drafter.wants }),
     start(prefilled) {
       started = prefilled
     },

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Cutoff, keeps } from './cutoff.ts'
-import { gumbelArgmax, gumbelNoise } from './gumbel.ts'
+import { gumbelArgmax, gumbelNoise, gumbelTop } from './gumbel.ts'
 import { philox4x32 } from './philox.ts'
 
 const argmax = (values: ArrayLike<number>) => {
@@ -98,6 +98,38 @@ describe('Gumbel argmax', () => {
         expect(drawn).toBe(exhaustive(logits, cutoff, temperature, seed, position, shuffled))
       }),
       { seed: 7, numRuns: 2000 },
+    )
+  })
+
+  it('is the first of the largest few, which are what sorting all scores gives, whatever is looked at first', () => {
+    const some = fc.array(fc.nat(300), { maxLength: 5 })
+    fc.assert(
+      fc.property(
+        row,
+        cutoff,
+        temperature,
+        seed,
+        position,
+        some,
+        (logits, cutoff, temperature, seed, position, some) => {
+          const top = argmax(logits)
+          const scored = [...logits.keys()]
+            .filter((token) => keeps(cutoff, logits[token], token))
+            .map((token) => ({
+              token,
+              score: (logits[token] - logits[top]) / temperature + gumbelNoise(seed, position, token),
+            }))
+            .filter(({ score }) => score > -Infinity)
+            .sort((a, b) => b.score - a.score || a.token - b.token)
+          const first = [top, ...some.filter((token) => token < logits.length)]
+          for (const count of [1, 3, 70]) {
+            const { tokens, scores } = gumbelTop(logits, first, cutoff, { temperature, seed }, position, count)
+            expect(tokens).toEqual(scored.slice(0, count).map(({ token }) => token))
+            expect(scores).toEqual(scored.slice(0, count).map(({ score }) => score))
+          }
+        },
+      ),
+      { seed: 8, numRuns: 1000 },
     )
   })
 })

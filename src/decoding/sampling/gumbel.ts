@@ -48,6 +48,13 @@ export function gumbelNoise(seed: number, position: number, token: number): numb
   return -Math.log(floor + exponential())
 }
 
+/** Tokens by falling score, the lower id first among equals. */
+export interface Ranking {
+  readonly tokens: number[]
+  /** Up to a number that all of them share. */
+  readonly scores: number[]
+}
+
 /**
  * The token with the largest (logit - top logit) / temperature + noise among those that `cutoff` keeps; the lowest id
  * among equals. `top` is the most likely token of `logits` [vocab].
@@ -56,13 +63,47 @@ export function gumbelArgmax(
   logits: Float32Array,
   top: number,
   cutoff: Cutoff,
-  { temperature, seed }: { temperature: number; seed: number },
+  settings: { temperature: number; seed: number },
   position: number,
 ): number {
-  const relative = (logit: number) => (logit - logits[top]) / temperature
-  // The most likely token sets a high mark at once; its relative score is 0.
-  let winner = top
-  let best = gumbelNoise(seed, position, top)
+  return gumbelTop(logits, [top], cutoff, settings, position, 1).tokens[0]
+}
+
+/**
+ * The `count` tokens of the largest such scores: a draw of as many without replacement, in its order (Kool et al. 2019).
+ * Fewer where `cutoff` keeps fewer, and never one of probability 0. `likeliest` are some of the likeliest tokens, the
+ * first of them the very likeliest: the more, the more of the vocabulary is left untouched.
+ */
+export function gumbelTop(
+  logits: Float32Array,
+  likeliest: ArrayLike<number>,
+  cutoff: Cutoff,
+  { temperature, seed }: { temperature: number; seed: number },
+  position: number,
+  count: number,
+): Ranking {
+  const relative = (logit: number) => (logit - logits[likeliest[0]]) / temperature
+  const tokens: number[] = []
+  const scores: number[] = []
+  // What does not reach it cannot enter: the last score, once there are as many as asked for.
+  let bar = -Infinity
+  const offer = (token: number) => {
+    const score = relative(logits[token]) + gumbelNoise(seed, position, token)
+    if (score < bar || score === -Infinity || tokens.includes(token)) return
+    let at = tokens.length
+    while (at > 0 && (score > scores[at - 1] || (score === scores[at - 1] && token < tokens[at - 1]))) at--
+    if (at === count) return
+    tokens.splice(at, 0, token)
+    scores.splice(at, 0, score)
+    if (tokens.length > count) {
+      tokens.pop()
+      scores.pop()
+    }
+    if (tokens.length === count) bar = scores[count - 1]
+  }
+
+  // The likeliest tokens set a high bar at once.
+  for (let i = 0; i < likeliest.length; i++) if (keeps(cutoff, logits[likeliest[i]], likeliest[i])) offer(likeliest[i])
   for (let start = 0; start < logits.length; start += blockSize) {
     const end = Math.min(start + blockSize, logits.length)
     let high = -Infinity
@@ -71,16 +112,10 @@ export function gumbelArgmax(
 
     drawWords(perBlock, seed, position, start / blockSize)
     const ceiling = slack - Math.log(exponential() / blockSize)
-    if (relative(high) + ceiling < best) continue
+    if (relative(high) + ceiling < bar) continue
 
-    for (let token = start; token < end; token++) {
-      if (!keeps(cutoff, logits[token], token) || relative(logits[token]) + ceiling < best) continue
-      const score = relative(logits[token]) + gumbelNoise(seed, position, token)
-      if (score > best || (score === best && token < winner)) {
-        winner = token
-        best = score
-      }
-    }
+    for (let token = start; token < end; token++)
+      if (keeps(cutoff, logits[token], token) && !(relative(logits[token]) + ceiling < bar)) offer(token)
   }
-  return winner
+  return { tokens, scores }
 }

@@ -1,4 +1,4 @@
-export { gumbelNoise } from './gumbel.ts'
+export { gumbelNoise, type Ranking } from './gumbel.ts'
 export { TokenHistory } from './history.ts'
 export { type SamplingOptions, type SamplingSettings, validateSampling } from './options.ts'
 export { philox4x32 } from './philox.ts'

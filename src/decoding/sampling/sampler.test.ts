@@ -41,6 +41,15 @@ function literal(logits: ArrayLike<number>, options: Settings, prompt: number[],
   return softmax(kept)
 }
 
+/** A logit after penalties and bias. */
+function processedLogit(logits: Float32Array, options: Settings, generated: number[], token: number): number {
+  let logit = logits[token]
+  const count = generated.filter((other) => other === token).length
+  if (count > 0) logit = logit < 0 ? logit * options.repetitionPenalty : logit / options.repetitionPenalty
+  logit -= count * options.frequencyPenalty + (count > 0 ? 1 : 0) * options.presencePenalty
+  return Math.fround(logit + (options.logitBias[token] ?? 0))
+}
+
 const size = 12
 const token = fc.nat(size - 1)
 const logits = fc
@@ -99,6 +108,40 @@ describe('sampler', () => {
         expect(logits).toEqual(copy)
       }),
       { seed: 9, numRuns: 1000 },
+    )
+  })
+
+  it('ranks its own draw first, then what it would draw without the ones before', () => {
+    fc.assert(
+      fc.property(
+        logits,
+        settings,
+        tokens,
+        fc.nat(),
+        fc.maxSafeNat(),
+        fc.integer({ min: 1, max: size + 2 }),
+        (logits, options, generated, position, seed, count) => {
+          // A probability may be too small for a float, and its token is kept all the same.
+          fc.pre(!Object.values(options.logitBias).includes(-100))
+          const sampler = createSampler({ ...options, seed }, size)
+          const history = historyOf([], generated)
+          const { tokens, scores } = sampler.rank(logits, position, history, count)
+          const p = sampler.distribution(logits, history)
+          // What the filters keep stays kept when one of it is gone, so they are applied before anything is taken out.
+          const alone = createSampler({ temperature: options.temperature, seed }, size)
+          const left = Float32Array.from(p, (_, token) => processedLogit(logits, options, generated, token))
+          const kept = options.temperature === 0 ? left : left.map((logit, token) => (p[token] > 0 ? logit : -Infinity))
+          expect(tokens[0]).toBe(sampler.draw(logits, position, history))
+          for (const [i, token] of tokens.entries()) {
+            expect(alone.draw(kept, position, historyOf([], []))).toBe(token)
+            kept[token] = -Infinity
+            if (i > 0) expect(scores[i]).toBeLessThanOrEqual(scores[i - 1])
+          }
+          const rest = kept.filter((logit) => logit > -Infinity).length
+          expect(tokens.length).toBe(Math.min(count, tokens.length + rest))
+        },
+      ),
+      { seed: 10, numRuns: 2000 },
     )
   })
 

@@ -1,10 +1,11 @@
 import { PacelineError } from '../../errors.ts'
 import { cutoffRange, isContested } from './contest.ts'
 import { createFilter, keeps } from './cutoff.ts'
-import { gumbelArgmax } from './gumbel.ts'
+import { gumbelArgmax, gumbelTop, type Ranking } from './gumbel.ts'
 import type { TokenHistory } from './history.ts'
 import { type SamplingOptions, type SamplingSettings, validateSampling } from './options.ts'
 import { adjust, adjusts, amplification } from './penalties.ts'
+import { selectTopK } from './topk.ts'
 
 /** The target's own next token, as a pure function of (logits, output position, history, settings). */
 export interface Sampler {
@@ -18,6 +19,13 @@ export interface Sampler {
    * Throws code `shape` for a row of another length and `runtime` for one that is not a distribution.
    */
   draw(logits: Float32Array, position: number, history: TokenHistory): number
+
+  /**
+   * The tokens nearest to being drawn, best first: `draw`'s own, then what it would be without that one, and so on. Their
+   * scores are logit / temperature + noise, at temperature 0 logits, all less the largest logit there is. `count` tokens, or as
+   * many as there are of a probability above 0 (at temperature 0: of finite logits). Throws as `draw` does.
+   */
+  rank(logits: Float32Array, position: number, history: TokenHistory, count: number): Ranking
 
   /** The same settings with noise of its own: as likely to draw each token, independent of what this one draws. */
   independent(): Sampler
@@ -54,6 +62,17 @@ export function createSampler(options: SamplingOptions, vocabSize: number): Samp
       const row = process(logits, history)
       const top = argmax(row)
       return temperature === 0 ? top : gumbelArgmax(row, top, filter(row, row[top]), settings, position)
+    },
+
+    rank(logits, position, history, count) {
+      const row = process(logits, history)
+      const top = argmax(row)
+      const likeliest = new Int32Array(Math.min(count, vocabSize))
+      selectTopK(row, likeliest)
+      likeliest.sort((a, b) => row[b] - row[a] || a - b)
+      if (temperature > 0) return gumbelTop(row, likeliest, filter(row, row[top]), settings, position, count)
+      const tokens = Array.from(likeliest).filter((token) => row[token] > -Infinity)
+      return { tokens, scores: tokens.map((token) => row[token] - row[top]) }
     },
 
     independent: () => createSampler({ ...settings, seed: otherSeed(settings.seed) }, vocabSize),

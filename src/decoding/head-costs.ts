@@ -1,0 +1,52 @@
+import type { EagleHeadModel, EagleText, TargetModel } from '../model/index.ts'
+import { amidText, median, pass, passCosts, positions, warmUpMs } from './costs.ts'
+
+const measuredRows = [1, 2, 4, 8, 16]
+const rounds = 7
+
+/**
+ * Time of passes of a head that yield its likeliest tokens, in passes of one row of its target, as a function of rows: taken in
+ * turns, behind some 128 positions. What enters is read from the target's states, as in the first pass of a step.
+ */
+export async function measureHeadCosts(
+  head: EagleHeadModel,
+  reference: TargetModel,
+): Promise<(rows: number) => number> {
+  const text = head.createText()
+  const target = await amidText(reference)
+  try {
+    const filled = Math.min(positions, text.capacity >> 1)
+    await headPass(text, filled)
+    text.commit(Array.from({ length: filled }, (_, row) => row))
+    const counts = measuredRows.filter((rows) => rows <= text.capacity - filled)
+    const ratio = async (rows: number) => (await headPass(text, rows)) / (await pass(target, 1))
+    // A pass of a small model is mostly our own code around the kernels, which gets its speed by running.
+    const begun = performance.now()
+    do for (const rows of counts) await ratio(rows)
+    while (performance.now() - begun < warmUpMs)
+    const ratios = counts.map((): number[] => [])
+    for (let round = 0; round < rounds; round++)
+      for (const [i, rows] of counts.entries()) ratios[i].push(await ratio(rows))
+    const [one, ...more] = ratios.map(median)
+    const { v } = passCosts(
+      1,
+      more.map((cost, i) => [counts[i + 1], cost / one] as const),
+    )
+    return (rows) => one * v(rows)
+  } finally {
+    text.dispose()
+    target.dispose()
+  }
+}
+
+/** Milliseconds of a pass of a chain of `rows` pairs. Nothing is committed. */
+async function headPass(text: EagleText, rows: number): Promise<number> {
+  const { kind, taps, targetHiddenSize } = text.spec
+  const width = kind === 'eagle3' ? taps.length * targetHiddenSize : targetHiddenSize
+  const tokens = Int32Array.from({ length: rows }, (_, i) => i % 7)
+  const states = new Float32Array(rows * width).fill(0.5)
+  const from = performance.now()
+  const entering = await text.stateOf(states)
+  await text.forward({ tokens, states: entering, parents: tokens.map((_, i) => i - 1) }, ['top'])
+  return performance.now() - from
+}

@@ -1,0 +1,72 @@
+import { TokenTree } from '../../decoding/index.ts'
+
+/** What may follow a node, in the head's opinion. */
+export interface Child {
+  readonly token: number
+  /** Of the token, given that its parent is accepted: at most 0. */
+  readonly logProbability: number
+}
+
+/** A guess that may enter the tree. */
+export interface Candidate extends Child {
+  /** Its parent's index; -1 for the root. */
+  readonly parent: number
+  /** Guesses up to it, its own included. */
+  readonly depth: number
+  /** Its place among the children of its parent. */
+  readonly rank: number
+  /** Log-probability of the path to it: never above its parent's. */
+  readonly score: number
+}
+
+/** All guesses of a step, whether they enter the tree or not. Candidate 0 is the root; parents come before children. */
+export class Candidates {
+  readonly #all: Candidate[]
+  readonly #children = new Map<number, readonly number[]>()
+
+  constructor(root: number) {
+    this.#all = [{ token: root, logProbability: 0, parent: -1, depth: 0, rank: 0, score: 0 }]
+  }
+
+  /** Indices of all but the root, in their order. */
+  get guesses(): number[] {
+    return this.#all.slice(1).map((_, i) => i + 1)
+  }
+
+  at(index: number): Candidate {
+    return this.#all[index]
+  }
+
+  /** Appends what may follow `parent`, best first; once for each parent. Returns the indices. */
+  add(parent: number, children: readonly Child[]): readonly number[] {
+    const { depth, score } = this.#all[parent]
+    const indices = children.map(({ token, logProbability }, rank) => {
+      // Rounding must not lift a child above its parent: the tree would lose its ancestor.
+      const own = Math.min(0, logProbability)
+      return this.#all.push({ token, logProbability: own, parent, depth: depth + 1, rank, score: score + own }) - 1
+    })
+    this.#children.set(parent, indices)
+    return indices
+  }
+
+  /** Best first; none unless a pass of the head has told. */
+  childrenOf(index: number): readonly number[] {
+    return this.#children.get(index) ?? []
+  }
+
+  /** The tokens of the path to a candidate, the root's left out. */
+  pathTo(index: number): number[] {
+    const path: number[] = []
+    for (let at = index; at > 0; at = this.#all[at].parent) path.unshift(this.#all[at].token)
+    return path
+  }
+
+  /** The tree of these candidates: indices in rising order, the root first, each with its parent among them. */
+  tree(chosen: readonly number[]): TokenTree {
+    const rows = new Map(chosen.map((index, row) => [index, row]))
+    return new TokenTree(
+      chosen.map((index) => this.#all[index].token),
+      chosen.map((index) => (index === 0 ? -1 : (rows.get(this.#all[index].parent) ?? Number.NaN))),
+    )
+  }
+}

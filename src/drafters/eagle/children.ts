@@ -1,0 +1,72 @@
+import type { Prefilled, Ranking, TokenHistory } from '../../decoding/index.ts'
+import type { EagleHeadOutput, EagleOutputs, Top } from '../../model/index.ts'
+import type { Child } from './candidates.ts'
+
+/** What may follow a node, and where siblings are drawn, the distribution [vocab] they were drawn from. */
+export interface Followers {
+  readonly children: readonly Child[]
+  readonly drawnFrom?: Float32Array
+}
+
+/** Makes children of what a pass of the head says of a row. */
+export interface ChildRule {
+  readonly wants: readonly EagleHeadOutput[]
+  /** `history` is the text with the path to the node. */
+  of(outputs: EagleOutputs, row: number, history: TokenHistory): Followers
+}
+
+export interface ChildOptions {
+  /** Whether siblings are drawn where `rejection` decides. */
+  readonly draws: boolean
+  /** Children of a node. */
+  readonly count: number
+  /** How many of the likeliest tokens a pass of the head tells of. */
+  readonly told: number
+  /** Tokens of the target. */
+  readonly vocabSize: number
+}
+
+/**
+ * The rule for a text.
+ *
+ * Greedy texts, and guesses without chance: the likeliest tokens, with the head's own probabilities.
+ *
+ * With the target's noise: the tokens nearest to being drawn from the head's logits by the noise of the node's output
+ * position. The probability of a child is the softmax over their scores. Were the head's logits the target's but for errors
+ * of the size of Gumbel noise, that would be the chance of each to be the target's draw; at temperature 0, where scores are
+ * logits, it is the head's own probability.
+ *
+ * Drawn siblings (`rejection`): the same ranking with noise that no other guess of the text was drawn with is a draw without
+ * replacement (Gumbel top-k, Kool et al. 2019).
+ */
+export function childRule(
+  { sampler, rule }: Pick<Prefilled, 'sampler' | 'rule'>,
+  { draws, count, told, vocabSize }: ChildOptions,
+): ChildRule {
+  const rejects = rule === 'rejection' && sampler.settings.temperature > 0
+  if (sampler.greedy || (rejects && !draws))
+    return { wants: ['top'], of: ({ top }, row) => ({ children: likeliest(top!, row, told, count) }) }
+  let drawn = 0
+  return {
+    wants: ['logits'],
+    of({ logits }, row, history) {
+      const own = logits!.subarray(row * vocabSize, (row + 1) * vocabSize)
+      if (!rejects) return { children: weighed(sampler.rank(own, history.length, history, count)) }
+      const children = weighed(sampler.rank(own, drawn++, history, count))
+      return { children, drawnFrom: sampler.distribution(own, history) }
+    },
+  }
+}
+
+function likeliest({ tokens, logProbabilities }: Top, row: number, told: number, count: number): Child[] {
+  return Array.from({ length: Math.min(told, count) }, (_, rank) => ({
+    token: tokens[row * told + rank],
+    logProbability: logProbabilities[row * told + rank],
+  }))
+}
+
+/** Log-softmax over the scores. */
+function weighed({ tokens, scores }: Ranking): Child[] {
+  const total = Math.log(scores.reduce((sum, score) => sum + Math.exp(score - scores[0]), 0))
+  return tokens.map((token, rank) => ({ token, logProbability: scores[rank] - scores[0] - total }))
+}

@@ -1,0 +1,42 @@
+import type { Awaitable } from '../../decoding/index.ts'
+import type { Candidates } from './candidates.ts'
+
+/**
+ * One pass of the head over these candidates: what may follow each is added to the candidates, and the indices are
+ * returned. The root comes alone and first. Nodes that the head's context has no room for stay without children.
+ */
+export type Expand = (nodes: readonly number[]) => Promise<readonly (readonly number[])[]>
+
+export interface GrowthLimits {
+  /** Guesses the tree may hold; at least 1. */
+  readonly guesses: number
+  /** Rows that the pass over the root takes: pairs decided since the last one. */
+  readonly rootRows: number
+}
+
+/** What became of a tree. */
+export interface GrownTree {
+  readonly candidates: Candidates
+  /** Candidates by row of the tree. */
+  readonly chosen: readonly number[]
+  /** Rows of each pass of the head. */
+  readonly passes: readonly number[]
+  /** Accepted rows, the root first. */
+  readonly path: readonly number[]
+  /** Tokens of the accepted guesses, and the bonus token. */
+  readonly emitted: readonly number[]
+}
+
+/** A way to grow a tree of guesses: pure but for what it learns from outcomes, which lasts from text to text. */
+export interface Growth {
+  /** Children of a node that it looks at. */
+  readonly width: number
+  /**
+   * Under `rejection` siblings are drawn from the head's distribution without replacement, in the order of their ranks:
+   * only for trees whose shape is known before anything is drawn. Others choose their guesses without chance.
+   */
+  readonly draws: boolean
+  /** The candidates of the tree: in rising order, the root first, none without its parent. */
+  grow(candidates: Candidates, expand: Expand, limits: GrowthLimits): Awaitable<readonly number[]>
+  observe?(tree: GrownTree): void
+}

@@ -1,0 +1,8 @@
+import type { PassCosts } from '../../decoding/index.ts'
+import type { HeadCosts } from '../context.ts'
+
+/** What a tree costs, in passes of the target of one row. */
+export interface TreeCosts {
+  readonly target: Pick<PassCosts, 'v'>
+  readonly head: HeadCosts
+}
