@@ -1,15 +1,23 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Checkpoint, type Dtype, openCheckpoint, readJson, type TextCodec } from '../checkpoint/index.ts'
-import { measureCosts, measureRelativeCost } from '../decoding/index.ts'
-import type { DrafterContext, DraftingModel } from '../drafters/index.ts'
+import {
+  type Checkpoint,
+  type Dtype,
+  type EagleKind,
+  openCheckpoint,
+  openEagleHead,
+  readJson,
+  type TextCodec,
+} from '../checkpoint/index.ts'
+import { measureCosts, measureHeadCosts, measureRelativeCost } from '../decoding/index.ts'
+import type { DrafterContext, DraftingModel, EagleDrafting } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
-import { loadTargetModel, type TargetModel } from '../model/index.ts'
+import { loadEagleHead, loadTargetModel, type TargetModel } from '../model/index.ts'
 import type { Executor } from '../runtime/index.ts'
 
 /** A loaded target with all that drafters for it are made of. */
 export interface DraftingOptions {
-  readonly checkpoint: Pick<Checkpoint, 'folder' | 'spec' | 'text'>
+  readonly checkpoint: Pick<Checkpoint, 'folder' | 'spec' | 'text' | 'source'>
   readonly model: TargetModel
   readonly executor: Executor
   /**
@@ -30,7 +38,8 @@ export function createDraftingResources({
   executor,
   draftDtype = 'int8',
 }: DraftingOptions): DraftingResources {
-  const opened = new Map<string, Promise<DraftingModel & { close(): Promise<void> }>>()
+  const models = opened<DraftingModel>()
+  const heads = opened<EagleDrafting>()
   const costs = once(() => measureCosts(model))
 
   async function open(folder: string, top: number) {
@@ -49,22 +58,39 @@ export function createDraftingResources({
     }
   }
 
+  async function openHead(folder: string, kind: EagleKind, top: number) {
+    const head = await openEagleHead(folder, checkpoint.spec)
+    try {
+      const { spec, source, targetIds } = head
+      if (spec.kind !== kind)
+        throw new PacelineError('checkpoint', `${folder}: the head is of kind ${spec.kind}, the drafter wants ${kind}.`)
+      const loaded = await loadEagleHead(
+        { spec, head: source, target: model, targetSource: checkpoint.source, ...(targetIds && { targetIds }) },
+        { executor, dtype: draftDtype, top },
+      )
+      const close = async () => {
+        await loaded.dispose()
+        await head.close()
+      }
+      return { model: loaded, costs: once(() => measureHeadCosts(loaded, model)), close }
+    } catch (error) {
+      await head.close()
+      throw error
+    }
+  }
+
   return {
     target: model,
     costs,
 
     async openModel(path, beside, { top }) {
       const folder = await locate(checkpoint.folder, path, beside)
-      const key = `${top} ${folder}`
-      const there = opened.get(key) ?? open(folder, top)
-      opened.set(key, there)
-      there.catch(() => opened.delete(key))
-      return there
+      return models.get(`${top} ${folder}`, () => open(folder, top))
     },
 
-    async openEagleHead(path, beside) {
+    async openEagleHead(path, beside, { kind, top }) {
       const folder = await locate(checkpoint.folder, path, beside)
-      throw new PacelineError('unsupported', `${folder}: EAGLE heads cannot be opened by this version`)
+      return heads.get(`${kind} ${top} ${folder}`, () => openHead(folder, kind, top))
     },
 
     async readJson(path, beside, file) {
@@ -75,8 +101,25 @@ export function createDraftingResources({
     },
 
     async dispose() {
-      for (const model of opened.values()) await (await model).close()
-      opened.clear()
+      await models.close()
+      await heads.close()
+    },
+  }
+}
+
+/** What is opened once however often it is asked for; what could not be is tried again. */
+function opened<T>() {
+  const all = new Map<string, Promise<T & { close(): Promise<void> }>>()
+  return {
+    get(key: string, open: () => Promise<T & { close(): Promise<void> }>): Promise<T> {
+      const there = all.get(key) ?? open()
+      all.set(key, there)
+      there.catch(() => all.delete(key))
+      return there
+    },
+    async close() {
+      for (const one of all.values()) await (await one).close()
+      all.clear()
     },
   }
 }
