@@ -1,3 +1,4 @@
+import type { DecoderSpec } from '../nn/index.ts'
 import type { ModelSpec } from './spec.ts'
 
 /** One dimension of an expected tensor, and the configuration fields it follows from, for messages. */
@@ -33,8 +34,14 @@ export function expectedTensors(spec: ModelSpec): ExpectedTensor[] {
   return tensors
 }
 
-/** The tensors of one decoder layer; names are relative to it. */
-function layerTensors(spec: ModelSpec): ExpectedTensor[] {
+/**
+ * The tensors of one decoder layer; names are relative to it. `attended` is what its q, k and v project: the hidden state
+ * unless given.
+ */
+export function layerTensors(
+  spec: DecoderSpec,
+  attended: Dimension = { size: spec.hiddenSize, field: 'hidden_size' },
+): ExpectedTensor[] {
   const hidden = { size: spec.hiddenSize, field: 'hidden_size' }
   const inner = { size: spec.intermediateSize, field: 'intermediate_size' }
   const headDim = { size: spec.headDim, field: 'head_dim' }
@@ -52,9 +59,9 @@ function layerTensors(spec: ModelSpec): ExpectedTensor[] {
   }
   return [
     norm('input_layernorm', hidden),
-    ...linear('attention', 'self_attn.q_proj', queries, hidden, spec.qkvBias),
-    ...linear('attention', 'self_attn.k_proj', keys, hidden, spec.qkvBias),
-    ...linear('attention', 'self_attn.v_proj', keys, hidden, spec.qkvBias),
+    ...linear('attention', 'self_attn.q_proj', queries, attended, spec.qkvBias),
+    ...linear('attention', 'self_attn.k_proj', keys, attended, spec.qkvBias),
+    ...linear('attention', 'self_attn.v_proj', keys, attended, spec.qkvBias),
     ...(spec.qkNorm ? [norm('self_attn.q_norm', headDim), norm('self_attn.k_norm', headDim)] : []),
     ...linear('attention', 'self_attn.o_proj', hidden, queries, spec.outputBias),
     norm('post_attention_layernorm', hidden),
