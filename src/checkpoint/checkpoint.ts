@@ -72,7 +72,8 @@ async function readChatTemplate(folder: string, config: Record<string, unknown>)
   return value === null ? null : { file: 'tokenizer_config.json', value }
 }
 
-async function requireFolder(folder: string): Promise<void> {
+/** Throws code `file` where there is no such folder. */
+export async function requireFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch((cause: NodeJS.ErrnoException) => {
     const problem = cause.code === 'ENOENT' ? 'there is no such folder' : cause.message
     throw new PacelineError('file', `${folder}: ${problem}. Expected a model folder.`, { cause })

@@ -1,4 +1,5 @@
 import { PacelineError } from '../errors.ts'
+import type { DecoderSpec } from '../nn/index.ts'
 import { Fields } from './fields.ts'
 import { parseRope } from './rope.ts'
 import type { ModelSpec } from './spec.ts'
@@ -91,7 +92,7 @@ export function parseConfig(json: unknown, file = 'config.json'): ModelSpec {
     ...parseHeads(config, rules),
     vocabSize,
     contextLength,
-    normEps: config.number('rms_norm_eps', 'a number between 0 and 1', (eps) => eps > 0 && eps < 1, 1e-6),
+    normEps: parseNormEps(config),
     rope: parseRope(config, contextLength),
     ...rules.biases(config),
     qkNorm: rules.qkNorm,
@@ -113,7 +114,15 @@ export function applyGenerationConfig(spec: ModelSpec, json: unknown, file = 'ge
   }
 }
 
-function parseHeads(config: Fields, rules: Architecture): Pick<ModelSpec, 'headCount' | 'kvHeadCount' | 'headDim'> {
+export function parseNormEps(config: Fields): number {
+  return config.number('rms_norm_eps', 'a number between 0 and 1', (eps) => eps > 0 && eps < 1, 1e-6)
+}
+
+/** Numbers of heads and their width; `rules` has the defaults of absent fields. Throws as `parseConfig` does. */
+export function parseHeads(
+  config: Fields,
+  rules: Pick<Architecture, 'kvHeadCount' | 'headDim'>,
+): Pick<DecoderSpec, 'headCount' | 'kvHeadCount' | 'headDim'> {
   const headCount = config.integer('num_attention_heads', 1, 8192)
   // Absent, it is the architecture's default; null is transformers' way to say "no grouping".
   const ungrouped = config.raw('num_key_value_heads') === null || rules.kvHeadCount === null
@@ -152,8 +161,8 @@ function parseEos(config: Fields, vocabSize: number, fallback: readonly number[]
   return [...new Set<number>(value)]
 }
 
-/** Fields that change what a model computes in ways that this library does not implement. */
-function refuseUnsupported(config: Fields): void {
+/** Weights that were quantised when they were stored, and activations other than SiLU. */
+export function refuseForeignWeights(config: Fields): void {
   const quantization = config.object('quantization_config')
   if (quantization !== null)
     throw new PacelineError(
@@ -165,7 +174,11 @@ function refuseUnsupported(config: Fields): void {
   const activation = config.string('hidden_act', 'silu')
   // Two names of one function.
   if (activation !== 'silu' && activation !== 'swish') throw config.wrong('hidden_act', 'silu', 'unsupported')
+}
 
+/** Fields that change what a model computes in ways that this library does not implement. */
+function refuseUnsupported(config: Fields): void {
+  refuseForeignWeights(config)
   for (const name of ['num_experts', 'num_local_experts', 'n_routed_experts'])
     if (config.integer(name, 0, 2 ** 20, 0) > 1)
       throw config.wrong(name, 'a dense model (mixtures of experts are not supported)', 'unsupported')

@@ -4,7 +4,7 @@ import { byteTokenizer, byteTokenizerConfig } from './byte-tokenizer.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { shapeSpec } from './shapes.ts'
 import type { ModelSpec } from './spec.ts'
-import { expectedTensors } from './tensors.ts'
+import { type ExpectedTensor, expectedTensors } from './tensors.ts'
 import { createTextCodec } from './text.ts'
 
 const file = 'random weights'
@@ -25,8 +25,13 @@ export function randomCheckpoint(shape: string | Partial<ModelSpec>, seed: numbe
 
 /** f32 weights for every tensor of a specification, made when they are read and then forgotten. */
 export function randomTensors(spec: ModelSpec, seed: number): TensorSource {
+  return randomSource(expectedTensors(spec), seed)
+}
+
+/** f32 weights for these tensors, made when they are read and then forgotten. Norms have the weight 1. */
+export function randomSource(expected: readonly ExpectedTensor[], seed: number): TensorSource {
   const infos = new Map<string, TensorInfo>()
-  for (const { name, dimensions } of expectedTensors(spec))
+  for (const { name, dimensions } of expected)
     infos.set(name, { name, dtype: 'f32', shape: dimensions.map(({ size }) => size), file })
 
   const find = (name: string): TensorInfo => {

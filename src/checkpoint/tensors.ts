@@ -34,8 +34,14 @@ export function expectedTensors(spec: ModelSpec): ExpectedTensor[] {
   return tensors
 }
 
-/** The tensors of one decoder layer; names are relative to it. `entering`: what its attention reads, if not the hidden state. */
-export function layerTensors(spec: DecoderSpec, entering?: Dimension): ExpectedTensor[] {
+/**
+ * The tensors of one decoder layer; names are relative to it. `attended` is what its q, k and v project: the hidden state
+ * unless given.
+ */
+export function layerTensors(
+  spec: DecoderSpec,
+  attended: Dimension = { size: spec.hiddenSize, field: 'hidden_size' },
+): ExpectedTensor[] {
   const hidden = { size: spec.hiddenSize, field: 'hidden_size' }
   const inner = { size: spec.intermediateSize, field: 'intermediate_size' }
   const headDim = { size: spec.headDim, field: 'head_dim' }
@@ -53,9 +59,9 @@ export function layerTensors(spec: DecoderSpec, entering?: Dimension): ExpectedT
   }
   return [
     norm('input_layernorm', hidden),
-    ...linear('attention', 'self_attn.q_proj', queries, entering ?? hidden, spec.qkvBias),
-    ...linear('attention', 'self_attn.k_proj', keys, entering ?? hidden, spec.qkvBias),
-    ...linear('attention', 'self_attn.v_proj', keys, entering ?? hidden, spec.qkvBias),
+    ...linear('attention', 'self_attn.q_proj', queries, attended, spec.qkvBias),
+    ...linear('attention', 'self_attn.k_proj', keys, attended, spec.qkvBias),
+    ...linear('attention', 'self_attn.v_proj', keys, attended, spec.qkvBias),
     ...(spec.qkNorm ? [norm('self_attn.q_norm', headDim), norm('self_attn.k_norm', headDim)] : []),
     ...linear('attention', 'self_attn.o_proj', hidden, queries, spec.outputBias),
     norm('post_attention_layernorm', hidden),

@@ -50,7 +50,8 @@ function parseBack(config: object): ModelSpec {
   }
 }
 
-function ropeScaling(scaling: RopeScaling): Record<string, unknown> | null {
+/** The field `rope_scaling`. */
+export function ropeScaling(scaling: RopeScaling): Record<string, unknown> | null {
   switch (scaling.type) {
     case 'default':
       return null

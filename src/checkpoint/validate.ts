@@ -10,19 +10,42 @@ import { type ExpectedTensor, expectedTensors } from './tensors.ts'
  */
 export function validateTensors(spec: ModelSpec, source: TensorSource, configFile = 'config.json'): void {
   const expected = expectedTensors(spec)
-  for (const tensor of expected) {
-    const info = source.infos.get(tensor.name)
-    if (info === undefined) throw missing(tensor.name, source, configFile)
-    validateShape(tensor, info, configFile)
-    validateDType(info)
-  }
+  requireTensors(expected, source, configFile, ({ name }) =>
+    name === 'lm_head.weight'
+      ? `there is no tensor "lm_head.weight", and ${configFile} does not say that the head is the embedding table. ` +
+        'If it is, set tie_word_embeddings to true.'
+      : `there is no tensor "${name}", which ${configFile} implies.`,
+  )
 
   const expectedNames = new Set(expected.map(({ name }) => name))
   for (const info of source.infos.values())
     if (!expectedNames.has(info.name) && contradicts(info.name)) throw unexpected(spec, info, configFile)
 }
 
-function validateShape({ name, dimensions }: ExpectedTensor, { shape, file }: TensorInfo, configFile: string): void {
+/**
+ * Checks that tensors are there, of the right shapes and of a float dtype. `absent` says what is wrong when one is not.
+ * Throws as `validateTensors` does.
+ */
+export function requireTensors(
+  expected: readonly ExpectedTensor[],
+  source: TensorSource,
+  configFile: string,
+  absent: (tensor: ExpectedTensor) => string,
+): void {
+  for (const tensor of expected) {
+    const info = source.infos.get(tensor.name)
+    if (info === undefined) throw new PacelineError('checkpoint', `${filesOf(source)}: ${absent(tensor)}`)
+    validateShape(tensor, info, configFile)
+    validateDType(info)
+  }
+}
+
+/** Throws code `checkpoint`, with the fields that the shape should follow from. */
+export function validateShape(
+  { name, dimensions }: Pick<ExpectedTensor, 'name' | 'dimensions'>,
+  { shape, file }: TensorInfo,
+  configFile: string,
+): void {
   const wrong = dimensions.filter(({ size }, axis) => size !== shape[axis])
   if (shape.length === dimensions.length && wrong.length === 0) return
   const fields = new Set((wrong.length > 0 ? wrong : dimensions).map(({ field }) => field))
@@ -42,15 +65,10 @@ function validateDType({ name, dtype, file }: TensorInfo): void {
     )
 }
 
-function missing(name: string, source: TensorSource, configFile: string): PacelineError {
+/** The files of a source, for messages. */
+function filesOf(source: TensorSource): string {
   const files = [...new Set(Array.from(source.infos.values(), ({ file }) => file))]
-  const where = files.length === 1 ? files[0] : `the ${files.length} files with weights`
-  const problem =
-    name === 'lm_head.weight'
-      ? `there is no tensor "lm_head.weight", and ${configFile} does not say that the head is the embedding table. ` +
-        'If it is, set tie_word_embeddings to true.'
-      : `there is no tensor "${name}", which ${configFile} implies.`
-  return new PacelineError('checkpoint', `${where}: ${problem}`)
+  return files.length === 1 ? files[0] : `the ${files.length} files with weights`
 }
 
 /**

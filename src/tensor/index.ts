@@ -9,6 +9,7 @@ export {
 } from './convert.ts'
 export { allocate, bytesPerElement, type DType, type TypedArray, type TypedArrays, viewAs } from './dtype.ts'
 export { memorySource } from './memory.ts'
+export { openPytorch } from './pytorch/reader.ts'
 export {
   dequantise,
   type Int4Weights,

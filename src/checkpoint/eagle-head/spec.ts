@@ -15,7 +15,10 @@ export interface EagleHeadSpec extends DecoderSpec {
   readonly fcBias: boolean
   /** `eagle3`: layers of the target (from 0) whose outputs are fused, low to high. Empty for `eagle`. */
   readonly taps: readonly number[]
-  /** Tokens that the head knows: `eagle3` has an LM head of its own, of the frequent ones. `vocabSize` for `eagle`. */
+  /**
+   * Tokens that the head knows, the frequent ones: rows of the LM head that an `eagle3` has itself, and that an `eagle`
+   * takes from its target.
+   */
   readonly draftVocabSize: number
   /** `eagle3`: the residual stream begins with the normalised state; some trainers do so. */
   readonly normBeforeResidual: boolean

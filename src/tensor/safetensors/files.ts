@@ -32,5 +32,14 @@ export function bytesOf(array: ArrayBufferView): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
 }
 
+/** Throws code `format` where `prefix`, the beginning of a file, is that of the pointer Git LFS keeps in place of a file. */
+export function refuseLfsPointer(prefix: Uint8Array, file: string): void {
+  if (new TextDecoder('latin1').decode(prefix).startsWith('version https://git-lfs'))
+    throw new PacelineError(
+      'format',
+      `${file}: this is a Git LFS pointer, not the weights themselves: run \`git lfs pull\` in its folder`,
+    )
+}
+
 /** One system call moves less than 2 GiB. */
 const maxTransfer = 2 ** 30

@@ -1,4 +1,5 @@
 import { PacelineError } from '../../errors.ts'
+import { refuseLfsPointer } from './files.ts'
 import { JsonReader, quote } from './json-reader.ts'
 import { type StoredType, storedTypes } from './stored-types.ts'
 
@@ -39,8 +40,7 @@ const maxRank = 64
 export function headerLength(prefix: Uint8Array, fileSize: number, file: string): number {
   const fail = (problem: string) => new PacelineError('format', `${file}: ${problem}`)
   if (fileSize === 0) throw fail('the file is empty (0 bytes): download it again')
-  if (new TextDecoder('latin1').decode(prefix).startsWith('version https://git-lfs'))
-    throw fail('this is a Git LFS pointer, not the weights themselves: run `git lfs pull` in its folder')
+  refuseLfsPointer(prefix, file)
   if (fileSize < 8 || prefix.length < 8)
     throw fail(`the file has ${fileSize} bytes, too few for the header length of a safetensors file (8 bytes)`)
   const length = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true)

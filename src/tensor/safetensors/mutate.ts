@@ -37,6 +37,11 @@ export function mutate(file: Uint8Array, others: readonly Uint8Array[], random: 
   return result
 }
 
+/** Damages a file of any format in one way. */
+export function damageBytes(file: Uint8Array, others: readonly Uint8Array[], random: Random): Uint8Array {
+  return pick(byteMutations, random)(file, random, others)
+}
+
 type Mutation = (file: Uint8Array, random: Random, others: readonly Uint8Array[]) => Uint8Array
 
 const byteMutations: readonly Mutation[] = [

@@ -1,4 +1,4 @@
-import { type Dtype, type EagleHeadSpec, expectedHeadTensors, openCheckpoint } from '../../checkpoint/index.ts'
+import { type Dtype, type EagleHeadSpec, eagleHeadTensors, openCheckpoint } from '../../checkpoint/index.ts'
 import { loadTargetModel, type TargetModel } from '../../model/index.ts'
 import { chooseExecutor } from '../../runtime/index.ts'
 import { memorySource, type Tensor, type TensorSource, tensor, toFloat32 } from '../../tensor/index.ts'
@@ -135,7 +135,7 @@ export async function openEagle(options: EagleOptions): Promise<TrainingTask & {
 
 /** The tensors of a head under their canonical names, from the state of its training step. */
 export function headTensors(state: ReadonlyMap<string, Tensor>, spec: EagleHeadSpec): Map<string, Tensor<'f32'>> {
-  const shapes = expectedHeadTensors(spec).map(
+  const shapes = eagleHeadTensors(spec).map(
     ({ name, dimensions }) => [name, dimensions.map(({ size }) => size)] as const,
   )
   return splitParameters(parametersOf(state), new Map(shapes))

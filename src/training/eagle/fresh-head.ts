@@ -1,4 +1,4 @@
-import { type EagleHeadSpec, expectedHeadTensors } from '../../checkpoint/index.ts'
+import { type EagleHeadSpec, eagleHeadTensors } from '../../checkpoint/index.ts'
 import { type Tensor, toFloat32 } from '../../tensor/index.ts'
 import { freshTensor } from '../initialise.ts'
 
@@ -8,7 +8,7 @@ import { freshTensor } from '../initialise.ts'
  */
 export function freshHead(spec: EagleHeadSpec, targetHead: Tensor, seed: number): Record<string, Tensor<'f32'>> {
   const tensors = Object.fromEntries(
-    expectedHeadTensors(spec).map(({ name, dimensions }, index) => {
+    eagleHeadTensors(spec).map(({ name, dimensions }, index) => {
       const shape = dimensions.map(({ size }) => size)
       return [name, freshTensor(name, shape, { layers: 1, stream: index, seed })] as const
     }),
