@@ -43,8 +43,8 @@ const train = (kind: string, out: string, ...more: string[]) =>
 
 describe.sequential('paceline train eagle', () => {
   test.each([
-    ['eagle', 'eagle2', []],
-    ['eagle3', 'eagle3', ['--taps', '0,1,2', '--draft-vocab', '64']],
+    ['eagle', 'eagle2:8-4-2', []],
+    ['eagle3', 'eagle3:8-4-2', ['--taps', '0,1,2', '--draft-vocab', '64']],
   ])('%s: a head that guesses several tokens ahead, and changes no text', async (kind, drafter, more) => {
     const ended = await train(kind, kind, '--updates', '60', '--eval-every', '20', ...more)
     expect(ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/expected tau \d\.\d\d with chains of \d/) })
