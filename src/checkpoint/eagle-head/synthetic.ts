@@ -5,8 +5,10 @@ import { type Tensor, writeSafetensors } from '../../tensor/index.ts'
 import { pytorchFile } from '../../tensor/pytorch/write-archive.ts'
 import { randomSource } from '../random.ts'
 import { shapeSpec } from '../shapes.ts'
+import { type EagleHead, openEagleHead } from './open.ts'
 import type { EagleHeadSpec } from './spec.ts'
 import { eagleHeadTensors, embeddingTensor } from './tensors.ts'
+import { vocabularyTensors } from './vocabulary.ts'
 
 /** Heads for tests, and the target they draft for. */
 export const syntheticTarget = shapeSpec({
@@ -95,4 +97,35 @@ export async function writeFiles(
   const path = join(folder, container)
   if (container === 'model.safetensors') await writeSafetensors(path, Object.fromEntries(tensors))
   else await writeFile(path, pytorchFile(Object.fromEntries(tensors)))
+}
+
+/** Everything that a published head of a specification holds. */
+export async function publishedTensors(spec: EagleHeadSpec, ownEmbedding = false): Promise<Map<string, Tensor>> {
+  const tensors = await syntheticTensors(spec, ownEmbedding)
+  if (spec.draftVocabSize < spec.vocabSize)
+    for (const [name, value] of Object.entries(vocabularyTensors(eagle3Ids, spec.vocabSize))) tensors.set(name, value)
+  return tensors
+}
+
+export interface OpenedHead extends EagleHead {
+  /** All that the head's source holds. */
+  readonly read: Map<string, Tensor>
+}
+
+/** Writes these files into a new folder, opens it as a head, reads everything, and closes it. */
+export async function openFiles(
+  folder: string,
+  config: object,
+  tensors: ReadonlyMap<string, Tensor>,
+  { container = 'model.safetensors' as Container, target = syntheticTarget } = {},
+): Promise<OpenedHead> {
+  await writeFiles(folder, config, tensors, container)
+  const head = await openEagleHead(folder, target)
+  const read = new Map<string, Tensor>()
+  try {
+    for (const name of head.source.infos.keys()) read.set(name, await head.source.read(name))
+  } finally {
+    await head.close()
+  }
+  return { ...head, read }
 }
