@@ -1,3 +1,4 @@
+import type { Candidate } from './candidates.ts'
 import type { GrownTree } from './growth.ts'
 
 const binCount = 10
@@ -12,8 +13,8 @@ const firstChance = 0.7
  */
 export class Calibration {
   readonly #children = Array.from({ length: binCount }, () => ({ right: 0, expected: 0 }))
-  /** Of the first child, by the probability of its parent. */
-  readonly #best = Array.from({ length: binCount }, () => ({ right: 0, seen: 0 }))
+  /** Of the best child, by the probability of its parent; the root has a bin of its own. */
+  readonly #best = Array.from({ length: binCount + 1 }, () => ({ right: 0, seen: 0 }))
   readonly #all = { right: 0, seen: 0 }
 
   /** The chance that a guess of this probability is accepted where its parent is. */
@@ -22,31 +23,34 @@ export class Calibration {
     return Math.min(1, (probability * (right + prior)) / (expected + prior))
   }
 
-  /** The mean chance of the likeliest child of an accepted node that had this probability itself. */
-  bestChild(probability: number): number {
-    const all = (this.#all.right + prior * firstChance) / (this.#all.seen + prior)
-    const { right, seen } = this.#best[binOf(probability)]
-    return (right + prior * all) / (seen + prior)
+  /** The mean chance of the likeliest child of an accepted node. */
+  get anyBestChild(): number {
+    return (this.#all.right + prior * firstChance) / (this.#all.seen + prior)
+  }
+
+  /** The same of nodes that were as probable as this one. */
+  bestChild(node: Candidate): number {
+    const { right, seen } = this.#best[parentBin(node)]
+    return (right + prior * this.anyBestChild) / (seen + prior)
   }
 
   /** Learns from every guess whose parent was accepted, also from those that did not enter the tree. */
   observe({ candidates, chosen, path, emitted }: GrownTree): void {
     for (const [i, row] of path.entries()) {
-      const children = candidates.childrenOf(chosen[row])
+      const children = candidates.childrenOf(chosen[row]).map((child) => candidates.at(child))
       if (children.length === 0) return
-      const best = this.#best[binOf(Math.exp(candidates.at(chosen[row]).logProbability))]
-      for (const [rank, child] of children.entries()) {
-        const { token, logProbability } = candidates.at(child)
+      // By what was known when it was guessed.
+      const chances = children.map(({ logProbability }) => this.chance(Math.exp(logProbability)))
+      const best = children[chances.indexOf(Math.max(...chances))]
+      for (const count of [this.#best[parentBin(candidates.at(chosen[row]))], this.#all]) {
+        count.seen++
+        if (best.token === emitted[i]) count.right++
+      }
+      for (const { token, logProbability } of children) {
         const probability = Math.exp(logProbability)
-        const right = token === emitted[i] ? 1 : 0
         const bin = this.#children[binOf(probability)]
-        bin.right += right
         bin.expected += probability
-        if (rank > 0) continue
-        for (const count of [best, this.#all]) {
-          count.right += right
-          count.seen++
-        }
+        if (token === emitted[i]) bin.right++
       }
     }
   }
@@ -54,4 +58,8 @@ export class Calibration {
 
 function binOf(probability: number): number {
   return Math.min(binCount - 1, Math.floor(probability * binCount))
+}
+
+function parentBin({ parent, logProbability }: Candidate): number {
+  return parent < 0 ? binCount : binOf(Math.exp(logProbability))
 }
