@@ -27,7 +27,8 @@ export async function tinyPair(executor: Executor = referenceExecutor) {
   return { target, draft }
 }
 
-const tinyTarget = () => tinyModel({ architecture: 'mistral', windows: [null, 12] }, 3)
+/** The target of `tinyPair`, in memory. */
+export const tinyTarget = () => tinyModel({ architecture: 'mistral', windows: [null, 12] }, 3)
 
 /** Files that drafters of `allDrafters` read. */
 const files: Readonly<Record<string, unknown>> = { [discoFileName]: tinyDisco }
