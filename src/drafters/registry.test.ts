@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { begun, emitting } from '../decoding/tiny.ts'
+import type { DrafterContext } from './context.ts'
 import { allDrafters, drafterNames, parseDrafterName, readDrafter } from './registry.ts'
 import { tinyContext, tinyPair } from './tiny.ts'
 
@@ -48,6 +49,23 @@ test('jacobi and lookahead take their sizes from the name, or from what passes c
   expect((await create('lookahead')).name).toMatch(/^lookahead:\d+-\d+-\d+$/)
 })
 
+test('drafters of a head are named after their trees, and wide trees open it with more of its likeliest tokens', async () => {
+  const tops: number[] = []
+  const { target, draft } = await tinyPair()
+  const context = tinyContext(target, draft)
+  const watching: DrafterContext = {
+    ...context,
+    openEagleHead(path, beside, options) {
+      expect([path, beside]).toEqual(['models/x', options.kind])
+      tops.push(options.top)
+      return context.openEagleHead(path, beside, options)
+    },
+  }
+  for (const name of ['eagle', 'eagle:full', 'eagle:8', 'eagle2', 'eagle2:9-3-12', 'eagle3', 'eagle3:60-7-10'])
+    expect((await readDrafter(`${name}=models/x`)(watching)).name).toBe(name)
+  expect(tops).toEqual([10, 10, 10, 10, 12, 10, 10])
+})
+
 test('prompt-lookup guesses as far as a policy says', async () => {
   const drafter = await create('prompt-lookup:heuristic-3')
   expect(drafter.name).toBe('prompt-lookup:heuristic')
@@ -79,6 +97,15 @@ describe('a name that means nothing is an error of code argument', () => {
       `lookahead:${variant}`,
       /expected window, n-gram size \(at least 2\) and guesses, such as lookahead:4-3-4/,
     ]),
+    ...['0', '26', '2.5', 'static', ''].map((variant): [string, RegExp] => [
+      `eagle:${variant}`,
+      /expected full, or a number of guesses from 1 to 25, such as eagle:8/,
+    ]),
+    ...['60', '1-6-10', '60-0-10', '60-6-0', '60-6', '60-6-10-2', ''].map((variant): [string, RegExp] => [
+      `eagle2:${variant}`,
+      /expected rows of a pass \(at least 2\), depth and children of a node, such as eagle2:60-6-10/,
+    ]),
+    ['eagle3:x', /such as eagle3:60-7-10/],
     ['jacobi=models/x', /jacobi takes no path/],
     ['lookahead=models/x', /lookahead takes no path/],
     ...['0', '', '-1', '1.5', '1e1', ' 7'].map((variant): [string, RegExp] => [
