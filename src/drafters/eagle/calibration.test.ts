@@ -3,7 +3,7 @@ import { Calibration } from './calibration.ts'
 import { Candidates } from './candidates.ts'
 import { dynamicTree } from './dynamic-tree.ts'
 import type { Growth } from './growth.ts'
-import { grown, type Table } from './tiny.ts'
+import { grown, type Table } from './tables.ts'
 
 const table: Table = () => ({ a: 0.85, b: 0.08, c: 0.04 })
 const root = new Candidates(0).at(0)

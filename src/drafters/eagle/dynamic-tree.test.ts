@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Candidates } from './candidates.ts'
 import { dynamicTree } from './dynamic-tree.ts'
-import { growing, tableOf } from './tiny.ts'
+import { growing, tableOf } from './tables.ts'
 
 /** Probabilities of the children of each path of tokens, best first; powers of two, so that ties are exact. */
 const worked = tableOf({

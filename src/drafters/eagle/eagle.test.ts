@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { EagleKind } from '../../checkpoint/index.ts'
-import { concatenate, type Draft, type Drafter, type Prefilled, TokenHistory } from '../../decoding/index.ts'
+import type { Draft, Drafter } from '../../decoding/index.ts'
 import { begun } from '../../decoding/tiny.ts'
 import type { EagleHeadModel, TargetModel } from '../../model/index.ts'
 import { none } from '../none.ts'
@@ -10,7 +10,7 @@ import { dynamicTree } from './dynamic-tree.ts'
 import { eagle } from './eagle.ts'
 import { staticGrowth } from './static-growth.ts'
 import { publishedPaths, shapeOf } from './static-tree.ts'
-import { tinyHead, tinyTaps } from './tiny.ts'
+import { tinyHead, tinyStates } from './tiny.ts'
 
 const prompt = [5, 9, 2, 33, 5, 9, 2]
 const kinds: EagleKind[] = ['eagle', 'eagle3']
@@ -26,22 +26,8 @@ beforeAll(async () => {
   for (const kind of kinds) heads[kind] = await tinyHead(kind, target, tinyTarget().source)
 })
 
-/** What a target yields of every position of a text, as a head of this kind wants it. */
-async function statesOf(kind: EagleKind, tokens: readonly number[]): Promise<Float32Array> {
-  if (tokens.length === 0) return new Float32Array()
-  const made = target.createTarget()
-  const rows = { tokens: Int32Array.from(tokens), parents: Int32Array.from(tokens, (_, i) => i - 1) }
-  const { features, taps } = await made.forward(rows, { features: true, taps: [0, 1] })
-  made.dispose()
-  if (kind === 'eagle') return features!
-  const { hiddenSize } = target.spec
-  return concatenate(
-    tokens.flatMap((_, row) => tinyTaps.map((tap) => taps![tap].subarray(row * hiddenSize, (row + 1) * hiddenSize))),
-  )
-}
-
-async function begin(drafter: Drafter, kind: EagleKind, tokens: readonly number[], more: Partial<Prefilled> = {}) {
-  await drafter.start({ ...begun(tokens), states: await statesOf(kind, tokens.slice(0, -1)), ...more })
+async function begin(drafter: Drafter, kind: EagleKind, tokens: readonly number[]) {
+  await drafter.start({ ...begun(tokens), states: await tinyStates(kind, target, tokens.slice(0, -1)) })
 }
 
 const shown = ({ tree, forwards }: Draft) => ({ tokens: [...tree.tokens], parents: [...tree.parents], forwards })
@@ -58,7 +44,7 @@ async function answer(drafter: Drafter, kind: EagleKind, text: number[], { tree 
   let bonus = choices.reduce((sum, choice) => sum + choice, 7) % 64
   while (guesses.has(bonus)) bonus = (bonus + 1) % 64
   const emitted = [...path.slice(1).map((row) => tree.tokens[row]), bonus]
-  const whole = await statesOf(kind, [...text, ...emitted.slice(0, -1)])
+  const whole = await tinyStates(kind, target, [...text, ...emitted.slice(0, -1)])
   const width = whole.length / (text.length + emitted.length - 1)
   const states = whole.slice(width * (text.length - 1))
   await drafter.observe({ path, bonus, emitted, states, draw: () => 0 })
@@ -154,77 +140,4 @@ test('a prompt of many pairs is read in pieces, and what the text before began w
   const other = [...long.slice(0, 590), 1, 2, 3]
   await drafter.start({ ...begun(other), states: states.slice(0, 592 * 32) })
   expect(rows.slice(5)).toEqual([2])
-})
-
-describe('what follows a node', () => {
-  const sampling = { temperature: 0.8, topK: 30, frequencyPenalty: 1, seed: 12 }
-  const growth = growths.static
-
-  /** Logits of the head after the root and each path of guesses, from passes over all of it. */
-  async function logitsAfter(path: readonly number[]): Promise<Float32Array> {
-    const text = heads.eagle.createText()
-    const states = await statesOf('eagle', prompt.slice(0, -1))
-    const tokens = Int32Array.from(prompt.slice(1))
-    const pass = { tokens, states: await text.stateOf(states), parents: tokens.map((_, i) => i - 1) }
-    let outputs = await text.forward(pass, ['logits'])
-    text.commit(tokens.map((_, i) => i))
-    for (const token of path) {
-      const state = outputs.states.slice(-32)
-      outputs = await text.forward({ tokens: Int32Array.of(token), states: state, parents: Int32Array.of(-1) }, [
-        'logits',
-      ])
-      text.commit([0])
-    }
-    text.dispose()
-    return outputs.logits!.slice(-64)
-  }
-
-  async function proposed(more: Partial<Prefilled>): Promise<Draft> {
-    const drafter = eagle('eagle', heads.eagle, growth())
-    await begin(drafter, 'eagle', prompt, more)
-    return drafter.propose(2, { rows: 20 })
-  }
-
-  function historyOf(path: readonly number[]): TokenHistory {
-    const history = new TokenHistory(prompt)
-    for (const token of path) history.push(token)
-    return history
-  }
-
-  const pathTo = ({ tree }: Draft, row: number): number[] =>
-    row === 0 ? [] : [...pathTo({ tree }, tree.parents[row]), tree.tokens[row]]
-
-  test('is what is nearest to being drawn with the noise of its position, penalties of its own path included', async () => {
-    const { sampler } = begun(prompt, sampling)
-    const draft = await proposed({ sampler })
-    expect(draft.proposal).toBeUndefined()
-    for (const row of draft.tree.tokens.keys()) {
-      const children = [...draft.tree.children(row)].map((child) => draft.tree.tokens[child])
-      const path = pathTo(draft, row)
-      const { tokens } = sampler.rank(await logitsAfter(path), path.length, historyOf(path), children.length || 1)
-      if (children.length > 0) expect(children).toEqual(tokens)
-    }
-  })
-
-  test('under rejection is drawn from the distribution that it says, with noise that no other node had', async () => {
-    const { sampler } = begun(prompt, sampling)
-    const positions: number[] = []
-    const watched = {
-      ...sampler,
-      rank: (...[logits, position, history, count]: Parameters<typeof sampler.rank>) => {
-        positions.push(position)
-        return sampler.rank(logits, position, history, count)
-      },
-    }
-    const draft = await proposed({ sampler: watched, rule: 'rejection' })
-    expect(positions).toEqual(positions.map((_, i) => i))
-    for (const row of draft.tree.tokens.keys()) {
-      const children = [...draft.tree.children(row)]
-      if (children.length === 0) continue
-      const path = pathTo(draft, row)
-      const expected = sampler.distribution(await logitsAfter(path), historyOf(path))
-      for (const [token, p] of expected.entries()) expect(draft.proposal![row]![token]).toBeCloseTo(p, 5)
-      for (const child of children) expect(expected[draft.tree.tokens[child]]).toBeGreaterThan(0)
-    }
-  })
 })

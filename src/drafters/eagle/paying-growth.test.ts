@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { passCosts } from '../../decoding/index.ts'
 import { payingGrowth } from './paying-growth.ts'
-import { growing, grown, type Table } from './tiny.ts'
+import { growing, grown, type Table } from './tables.ts'
 
 /** v grows by `slope` a row; a pass of the head costs `pass`. */
 const costs = (slope: number, pass: number) => ({ target: passCosts(1, [[129, 1 + 128 * slope]]), head: () => pass })

@@ -4,7 +4,7 @@ import { AcceptanceByRank } from './acceptance-by-rank.ts'
 import type { Growth } from './growth.ts'
 import { bestSizes, payingStaticGrowth, staticGrowth } from './static-growth.ts'
 import { expandedByLevel, publishedPaths, shapeOf } from './static-tree.ts'
-import { growing, grown, type Table } from './tiny.ts'
+import { growing, grown, type Table } from './tables.ts'
 
 const published = shapeOf(publishedPaths)
 const any: Table = () => ({ a: 0.4, b: 0.3, c: 0.2, d: 0.1 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { staticGrowth } from './static-growth.ts'
 import { expandedByLevel, publishedPaths, shapeOf, widthOf } from './static-tree.ts'
-import { growing, type Table } from './tiny.ts'
+import { growing, type Table } from './tables.ts'
 
 const published = shapeOf(publishedPaths)
 /** A child of each letter, whatever came before. */
