@@ -8,6 +8,8 @@ import { WorthOfGuesses } from './worth.ts'
 const width = 10
 /** Levels that are looked ahead to tell whether the next one pays: a first guess may cost more than one guess can win. */
 const horizon = 4
+/** Guesses less likely than this are not thought about: hardly a row is so cheap, and most of what the head says is that. */
+const leastChance = 0.02
 /** How fast the speed of late forgets. */
 const memory = 0.98
 /** Where guessing does not pay, the head is asked after so many steps all the same, or no one would notice that it pays again. */
@@ -58,21 +60,29 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
     async grow(candidates, expand, limits) {
       /** By candidate: that it is accepted with all before it. The root is. */
       const chances = [1]
+      /** Of the guesses that are thought about, falling. */
+      let seen: number[] = []
+      const guesses: number[] = []
       let frontier: readonly number[] = [0]
       for (;;) {
         const probes = frontier[0] === 0 && idle >= probeEvery
-        const nodes = nodesWorthAPass(frontier, candidates, chances, falling(chances.slice(1)), limits)
+        const nodes = nodesWorthAPass(frontier, candidates, chances, seen, limits)
         if (nodes === 0 && !probes) break
         const children = (await expand(frontier.slice(0, Math.max(1, nodes)))).flat()
         for (const child of children) {
           const { parent, logProbability } = candidates.at(child)
           chances[child] = chances[parent] * calibration.chance(Math.exp(logProbability))
         }
-        if (children.length === 0) break
-        frontier = likeliest(children, chances)
+        frontier = likeliest(
+          children.filter((child) => chances[child] >= leastChance),
+          chances,
+        )
+        if (frontier.length === 0) break
+        guesses.push(...frontier)
+        seen = falling([...seen, ...frontier.map((child) => chances[child])])
       }
-      const { count } = worth.of(falling(chances.slice(1)), [], limits.guesses, tokens / time)
-      const kept = likeliest(candidates.guesses, chances).slice(0, count)
+      const { count } = worth.of(seen, [], limits.guesses, tokens / time)
+      const kept = likeliest(guesses, chances).slice(0, count)
       return [0, ...kept.sort((a, b) => a - b)]
     },
     observe(tree) {
