@@ -38,16 +38,23 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
   ): number {
     const speed = tokens / time
     const now = worth.of(seen, [], guesses, speed).value
-    let [nodes, gain] = [0, 0]
-    let hopes: number[] = []
-    for (const [i, node] of frontier.slice(0, width).entries()) {
-      hopes = falling([...hopes, chances[node] * calibration.bestChild(candidates.at(node))])
+    let nodes = 0
+    let gain = 0
+    const further = calibration.anyBestChild
+    const hopes: number[] = []
+    for (let i = 0; i < Math.min(width, frontier.length); i++) {
+      const node = frontier[i]
+      insert(hopes, chances[node] * calibration.bestChild(candidates.at(node)))
       let drafting = head(node === 0 ? rootRows : i + 1)
-      const ahead = [...hopes]
-      for (let level = 1; level <= horizon; level++) {
-        const won = worth.of(seen, falling(ahead), guesses, speed).value - now - speed * drafting
-        if (won > gain) [nodes, gain] = [i + 1, won]
-        ahead.push(hopes[0] * calibration.anyBestChild ** level)
+      const ahead = hopes.slice()
+      for (let level = 1, chance = hopes[0]; level <= horizon; level++) {
+        const won = worth.of(seen, ahead, guesses, speed).value - now - speed * drafting
+        if (won > gain) {
+          nodes = i + 1
+          gain = won
+        }
+        chance *= further
+        insert(ahead, chance)
         drafting += head(1)
       }
     }
@@ -61,7 +68,7 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
       /** By candidate: that it is accepted with all before it. The root is. */
       const chances = [1]
       /** Of the guesses that are thought about, falling. */
-      let seen: number[] = []
+      const seen: number[] = []
       const guesses: number[] = []
       let frontier: readonly number[] = [0]
       for (;;) {
@@ -69,17 +76,17 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
         const nodes = nodesWorthAPass(frontier, candidates, chances, seen, limits)
         if (nodes === 0 && !probes) break
         const children = (await expand(frontier.slice(0, Math.max(1, nodes)))).flat()
+        const level: number[] = []
         for (const child of children) {
           const { parent, logProbability } = candidates.at(child)
           chances[child] = chances[parent] * calibration.chance(Math.exp(logProbability))
+          if (chances[child] < leastChance) continue
+          level.push(child)
+          insert(seen, chances[child])
         }
-        frontier = likeliest(
-          children.filter((child) => chances[child] >= leastChance),
-          chances,
-        )
-        if (frontier.length === 0) break
-        guesses.push(...frontier)
-        seen = falling([...seen, ...frontier.map((child) => chances[child])])
+        if (level.length === 0) break
+        guesses.push(...level)
+        frontier = likeliest(level, chances)
       }
       const { count } = worth.of(seen, [], limits.guesses, tokens / time)
       const kept = likeliest(guesses, chances).slice(0, count)
@@ -95,7 +102,12 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
   }
 }
 
-const falling = (chances: readonly number[]) => chances.toSorted((a, b) => b - a)
+/** Puts a number where it belongs in a short list that falls. */
+function insert(falling: number[], value: number): void {
+  let at = falling.push(value) - 1
+  for (; at > 0 && falling[at - 1] < value; at--) falling[at] = falling[at - 1]
+  falling[at] = value
+}
 
 /** By falling chance, the earlier one first among equals: parents before their children. */
 function likeliest(indices: readonly number[], chances: readonly number[]): number[] {
