@@ -1,7 +1,7 @@
 import type { EagleHeadSpec, EagleKind } from '../../checkpoint/index.ts'
 import { concatenate } from '../../decoding/index.ts'
 import { type EagleHeadModel, loadEagleHead, type TargetModel } from '../../model/index.ts'
-import { referenceExecutor } from '../../runtime/index.ts'
+import { type Executor, referenceExecutor } from '../../runtime/index.ts'
 import type { TensorSource } from '../../tensor/index.ts'
 import { memorySource } from '../../tensor/memory.ts'
 
@@ -17,7 +17,7 @@ export async function tinyHead(
   kind: EagleKind,
   target: TargetModel,
   targetSource: TensorSource,
-  { top = 10, seed = 1 } = {},
+  { top = 10, seed = 1, executor = referenceExecutor }: { top?: number; seed?: number; executor?: Executor } = {},
 ): Promise<EagleHeadModel> {
   const { vocabSize, hiddenSize, normEps } = target.spec
   const targetIds = kind === 'eagle3' ? knownTokens(vocabSize) : undefined
@@ -35,7 +35,7 @@ export async function tinyHead(
   }
   const head = memorySource(weightsOf(spec, seed))
   const sources = { spec, head, target, targetSource, ...(targetIds && { targetIds }) }
-  return loadEagleHead(sources, { executor: referenceExecutor, dtype: 'f32', top })
+  return loadEagleHead(sources, { executor, dtype: 'f32', top })
 }
 
 function weightsOf(spec: EagleHeadSpec, seed: number) {
