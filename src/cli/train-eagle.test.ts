@@ -77,6 +77,21 @@ describe.sequential('paceline train eagle', () => {
     expect(await paceline('export', '--run', at('parts'), '--out', at('bf16'), '--dtype', 'bf16')).toMatchObject({
       code: 0,
     })
+    // A head that has learned what there is to learn loses nothing by another update.
+    const tuned = await train(
+      'eagle',
+      'tuned',
+      '--init',
+      at('eagle', 'model'),
+      '--updates',
+      '1',
+      '--learning-rate',
+      '1e-5',
+    )
+    expect(tuned).toMatchObject({ code: 0 })
+    const tau = async (run: string) =>
+      JSON.parse(await readFile(at(run, 'model', 'paceline.json'), 'utf8')).metrics.validation.tau
+    expect(Math.abs((await tau('tuned')) - (await tau('eagle')))).toBeLessThan(0.1)
     const target = await openCheckpoint(at('lm', 'model'))
     const head = await openEagleHead(at('bf16'), target.spec)
     expect(head.source.infos.get('fc.weight')!.dtype).toBe('bf16')
@@ -90,6 +105,8 @@ describe.sequential('paceline train eagle', () => {
       ['eagle3', ['--taps', '0,1,3'], 'there is no layer 3'],
       ['eagle', ['--draft-vocab', '9999'], 'draft vocabulary of 9999'],
       ['eagle', ['--length', '65'], 'shorten them'],
+      ['eagle', ['--init', at('eagle', 'model'), '--ff', '8'], 'leave out --ff'],
+      ['eagle3', ['--init', at('eagle', 'model')], 'is of kind eagle'],
     ] as const) {
       const ended = await train(kind, 'refused', '--updates', '1', ...args)
       expect(ended.code).not.toBe(0)

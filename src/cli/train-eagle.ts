@@ -4,6 +4,7 @@ import { PacelineError } from '../errors.ts'
 import { eagleDefaults, languageModelDefaults, trainEagle } from '../training/index.ts'
 import { interruption } from './interruption.ts'
 import { integer } from './options.ts'
+import { flagGiven } from './shape-options.ts'
 import { count, percent, remark } from './terminal.ts'
 import {
   above,
@@ -22,6 +23,7 @@ interface Flags extends TrainFlags {
   readonly target?: string
   readonly data?: string
   readonly dtype: Dtype
+  readonly init?: string
   readonly draftVocab?: number
   readonly taps?: readonly number[]
   readonly ff?: number
@@ -38,6 +40,9 @@ interface Flags extends TrainFlags {
   readonly seed: number
   readonly threads?: number
 }
+
+/** What a head that is there says itself. */
+const shapeFlags = ['draftVocab', 'taps', 'ff']
 
 const abouts: Readonly<Record<EagleKind, string>> = {
   eagle: 'an EAGLE head (EAGLE-1 and EAGLE-2)',
@@ -65,6 +70,7 @@ function addKind(train: Command, kind: EagleKind): void {
         .choices(dtypes)
         .default('f32'),
     )
+    .option('--init <folder>', 'begin with this head: its shape, its tokens and its weights')
     .option('--draft-vocab <n>', 'tokens that the head knows, the most frequent ones (default: all)', integer(1))
     .option('--ff <n>', 'width of its feed-forward layer (default: as in the target)', integer(1))
     .option(
@@ -100,7 +106,13 @@ Examples:
 
 The first Ctrl-C ends the run after the update in progress, with a checkpoint; the second ends the process.`,
     )
-    .action(async () => run(kind, await resolveTrainFlags<Flags>(command)))
+    .action(async () => {
+      const flags = await resolveTrainFlags<Flags>(command)
+      const given = flagGiven(command, shapeFlags, ['cli', command.getOptionValueSource('init')])
+      if (flags.init !== undefined && given !== undefined)
+        throw new PacelineError('argument', `the head of --init has its own shape: leave out ${given}, or --init`)
+      await run(kind, flags)
+    })
 }
 
 async function run(kind: EagleKind, flags: Flags & { readonly out: string }): Promise<void> {
@@ -128,7 +140,7 @@ async function run(kind: EagleKind, flags: Flags & { readonly out: string }): Pr
         keep,
         resume,
       },
-      head: {
+      head: flags.init ?? {
         kind,
         ...(flags.taps && { taps: flags.taps }),
         ...(flags.ff !== undefined && { intermediateSize: flags.ff }),
@@ -141,13 +153,16 @@ async function run(kind: EagleKind, flags: Flags & { readonly out: string }): Pr
       budget: budgetOf(flags),
       evaluateEvery: evalEvery,
       command: commandLine(),
-      options: recordedOptions(flags),
+      options: recordedOptions(flags, flags.init === undefined ? [] : shapeFlags),
       signal: interrupted.signal,
       reporter: report,
-      onOpened: ({ head, coverage }) =>
+      onOpened({ head, coverage }) {
+        if (head.kind !== kind)
+          throw new PacelineError('argument', `the head of --init is of kind ${head.kind}: train it as that`)
         remark(
           `a head that knows ${count(head.draftVocabSize)} of ${count(head.vocabSize)} tokens, ${percent(coverage)} of what the answers are made of`,
-        ),
+        )
+      },
     })
     report.clear()
     if (model === null) {

@@ -1,6 +1,8 @@
 import { PacelineError } from '../../errors.ts'
 import type { PackedSplit } from '../data/index.ts'
 
+type Documents = Pick<PackedSplit, 'tokens' | 'starts' | 'responseStarts' | 'documentCount'>
+
 /** The tokens that a head knows. */
 export interface DraftVocabulary {
   /** Ids of the target, rising; absent where the head knows all of them. */
@@ -16,31 +18,30 @@ export interface DraftVocabulary {
  * that its target hardly ever says, and guesses what it leaves out are never wrong, only missing (Zhao et al. 2025,
  * FR-Spec, section 3). Throws code `argument` for a size that cannot be.
  */
-export function draftVocabulary(
-  split: Pick<PackedSplit, 'tokens' | 'starts' | 'responseStarts' | 'documentCount'>,
-  vocabSize: number,
-  size: number = vocabSize,
-): DraftVocabulary {
+export function draftVocabulary(split: Documents, vocabSize: number, size: number = vocabSize): DraftVocabulary {
   if (!(Number.isSafeInteger(size) && size >= 1 && size <= vocabSize))
     throw new PacelineError(
       'argument',
       `a draft vocabulary of ${size} tokens: expected 1 to ${vocabSize}, the tokens of the target.`,
     )
-  if (size === vocabSize) return { draftIds: Int32Array.from({ length: vocabSize }, (_, id) => id), coverage: 1 }
+  if (size === vocabSize) return knownVocabulary(split, vocabSize)
   const counts = countTokens(split, vocabSize)
   const ranked = Array.from(counts.keys()).sort((a, b) => counts[b] - counts[a] || a - b)
-  const targetIds = Int32Array.from(ranked.slice(0, size)).sort()
+  return knownVocabulary(split, vocabSize, Int32Array.from(ranked.slice(0, size)).sort())
+}
+
+/** The vocabulary of these ids, rising; of all tokens unless given. */
+export function knownVocabulary(split: Documents, vocabSize: number, targetIds?: Int32Array): DraftVocabulary {
+  if (targetIds === undefined) return { draftIds: Int32Array.from({ length: vocabSize }, (_, id) => id), coverage: 1 }
   const draftIds = new Int32Array(vocabSize).fill(-1)
   for (const [draft, id] of targetIds.entries()) draftIds[id] = draft
+  const counts = countTokens(split, vocabSize)
   const known = targetIds.reduce((sum, id) => sum + counts[id], 0)
   const all = counts.reduce((a, b) => a + b, 0)
   return { targetIds, draftIds, coverage: all === 0 ? 1 : known / all }
 }
 
-function countTokens(
-  { tokens, starts, responseStarts, documentCount }: Parameters<typeof draftVocabulary>[0],
-  vocabSize: number,
-): Float64Array {
+function countTokens({ tokens, starts, responseStarts, documentCount }: Documents, vocabSize: number): Float64Array {
   const counts = new Float64Array(vocabSize)
   for (let document = 0; document < documentCount; document++)
     for (let at = responseStarts[document]; at < starts[document + 1]; at++) counts[tokens[at]]++

@@ -1,4 +1,12 @@
-import { type Dtype, type EagleHeadSpec, eagleHeadTensors, openCheckpoint } from '../../checkpoint/index.ts'
+import {
+  type Dtype,
+  type EagleHeadSpec,
+  eagleHeadTensors,
+  type ModelSpec,
+  openCheckpoint,
+  openEagleHead,
+} from '../../checkpoint/index.ts'
+import { PacelineError } from '../../errors.ts'
 import { loadTargetModel, type TargetModel } from '../../model/index.ts'
 import { chooseExecutor } from '../../runtime/index.ts'
 import { memorySource, type Tensor, type TensorSource, tensor, toFloat32 } from '../../tensor/index.ts'
@@ -9,7 +17,7 @@ import type { TrainingTask } from '../runs/task.ts'
 import { datasetFingerprint, requireSequences, tokenStream, validationInputs } from '../runs/token-stream.ts'
 import { weightsFingerprint } from '../sources.ts'
 import { createTrainingStep } from '../training-step.ts'
-import { type DraftVocabulary, draftVocabulary } from './draft-vocabulary.ts'
+import { type DraftVocabulary, draftVocabulary, knownVocabulary } from './draft-vocabulary.ts'
 import { freshHead } from './fresh-head.ts'
 import { type NewHead, newHeadSpec } from './head-spec.ts'
 import { eagleInputs } from './step-inputs.ts'
@@ -20,8 +28,9 @@ export interface EagleOptions {
   readonly data: string
   /** The folder of the target. */
   readonly target: string
-  readonly head: NewHead
-  /** Tokens that the head knows; all unless given. */
+  /** A new head, or the folder of one to go on from: its shape, its tokens and its weights. */
+  readonly head: NewHead | string
+  /** Tokens that a new head knows; all unless given. */
   readonly draftVocab?: number
   readonly objective: EagleObjectiveOptions
   /** Amplitude of the uniform noise on the features of an `eagle`. */
@@ -70,9 +79,8 @@ export async function openEagle(options: EagleOptions): Promise<TrainingTask & {
   let model: TargetModel | undefined
   try {
     const { spec: target, source } = checkpoint
-    const vocabulary = draftVocabulary(dataset.split('train'), target.vocabSize, options.draftVocab)
+    const { spec, vocabulary, initial } = await beginning(options, target, dataset)
     const { draftIds, targetIds } = vocabulary
-    const spec = newHeadSpec(target, options.head, targetIds?.length ?? target.vocabSize)
     const { executor } = chooseExecutor({ ...(threads !== undefined && { threads }) })
     model = await loadTargetModel(target, source, { executor, dtype, taps: spec.taps })
     const reader = new StateReader(model, spec.taps, length)
@@ -85,8 +93,8 @@ export async function openEagle(options: EagleOptions): Promise<TrainingTask & {
     const stream = { sequences, length, seed, taskRates: temperatureRates(dataset, taskMix) }
     requireSequences(dataset, stream)
     const shared = await sharedTensors(source, target.tiedEmbeddings, vocabulary)
-    const initial = memorySource({ ...freshHead(spec, shared[sharedHead], seed), ...shared })
-    const step = await createTrainingStep(eagleObjective(spec, objective), initial, {
+    const weights = memorySource({ ...(initial ?? freshHead(spec, shared[sharedHead], seed)), ...shared })
+    const step = await createTrainingStep(eagleObjective(spec, objective), weights, {
       betas: optimiser.betas,
       weightDecay: optimiser.decay,
       maxGradientNorm: optimiser.clip,
@@ -130,6 +138,40 @@ export async function openEagle(options: EagleOptions): Promise<TrainingTask & {
     await model?.dispose()
     await checkpoint.close()
     throw error
+  }
+}
+
+interface Beginning {
+  readonly spec: EagleHeadSpec
+  readonly vocabulary: DraftVocabulary
+  /** The tensors of a head that is there already. */
+  readonly initial?: Record<string, Tensor>
+}
+
+/** What is trained: a new head, or one that is there. Throws as `openEagleHead` does. */
+async function beginning(
+  { head, draftVocab }: EagleOptions,
+  target: ModelSpec,
+  dataset: PackedDataset,
+): Promise<Beginning> {
+  const split = dataset.split('train')
+  if (typeof head !== 'string') {
+    const vocabulary = draftVocabulary(split, target.vocabSize, draftVocab)
+    return { spec: newHeadSpec(target, head, vocabulary.targetIds?.length ?? target.vocabSize), vocabulary }
+  }
+  const { spec, source, targetIds, close } = await openEagleHead(head, target)
+  try {
+    // That of an `eagle` is a copy of its target's; another one would have to be trained, or at least kept.
+    if (spec.kind === 'eagle3' && source.infos.has('embed_tokens.weight'))
+      throw new PacelineError(
+        'unsupported',
+        `${head}: the head has an embedding table of its own, and only heads that read their target's can be trained.`,
+      )
+    const read = eagleHeadTensors(spec).map(async ({ name }) => [name, await source.read(name)] as const)
+    const initial = Object.fromEntries(await Promise.all(read))
+    return { spec, vocabulary: knownVocabulary(split, target.vocabSize, targetIds), initial }
+  } finally {
+    await close()
   }
 }
 
