@@ -7,28 +7,45 @@ import { type LayerContext, mlp, norm, project, selfAttention } from './layers.t
  * published ones.
  */
 
+/** What a pass of a head reads, both [rows, hidden]. */
+export interface EagleInputs {
+  /** Embeddings of the next tokens. */
+  readonly embedded: Value
+  readonly state: Value
+}
+
 /**
- * EAGLE-1 and EAGLE-2 (Li et al. 2024, section 4.1): x = fc(pair), then a decoder layer without a norm in front of its
- * attention. `pair` is [rows, 2 * hidden]: the embedding, then the feature. The result is the next feature [rows, hidden],
- * as it enters the target's own LM head.
+ * EAGLE-1 and EAGLE-2 (Li et al. 2024, section 4.1): x = fc([embedding, feature]), then a decoder layer without a norm in
+ * front of its attention. The result is the next feature [rows, hidden], as it enters the target's own LM head.
  */
-export function eagleLayer(context: LayerContext, pair: Value, fcBias: boolean): Value {
+export function eagleLayer(context: LayerContext, { embedded, state }: EagleInputs, fcBias: boolean): Value {
   const { g, spec } = context
-  const x = project(context, pair, ['fc'], [spec.hiddenSize], fcBias)
+  const x = projectJoined(context, [embedded, state], fcBias)
   const attended = g.add(x, selfAttention(context, x, 'layers.0.self_attn', spec.windows[0]))
   return g.add(attended, mlp(context, norm(context, attended, 'layers.0.post_attention_layernorm'), 'layers.0.mlp'))
 }
 
-/** EAGLE-3 (Li et al. 2025, section 3.1): hidden states of several layers of the target [rows, taps * hidden] -> a state. */
-export function fuseTaps(context: Pick<LayerContext, 'g' | 'spec' | 'precision'>, taps: Value): Value {
-  return project(context, taps, ['fc'], [context.spec.hiddenSize], false)
+/** EAGLE-3 (Li et al. 2025, section 3.1): hidden states of layers of the target, each [rows, targetHidden] -> a state. */
+export function fuseTaps(context: JoinedContext, taps: readonly Value[]): Value {
+  return projectJoined(context, taps, false)
 }
 
-/** What a pass of an EAGLE-3 head reads, both [rows, hidden]. */
-export interface Eagle3Inputs {
-  /** Embeddings of the next tokens. */
-  readonly embedded: Value
-  readonly state: Value
+type JoinedContext = Pick<LayerContext, 'g' | 'spec' | 'precision' | 'columns'>
+
+/** fc over inputs beside one another: one product, or the sum of one for each. */
+function projectJoined(context: JoinedContext, inputs: readonly Value[], hasBias: boolean): Value {
+  const { g, spec, precision, columns } = context
+  if (columns === undefined) return project(context, g.concat(inputs), ['fc'], [spec.hiddenSize], hasBias)
+  let start = 0
+  const products = inputs.map((input, i) => {
+    const width = input.shape[1] as number
+    const name = columns('fc.weight', start, start + width)
+    start += width
+    const kept = typeof precision === 'string' ? precision : precision('fc.weight')
+    const bias = hasBias && i === 0 ? g.weight('fc.bias', [spec.hiddenSize]) : undefined
+    return g.linear(input, g.weight(name, [spec.hiddenSize, width], kept), bias)
+  })
+  return products.reduce((sum, product) => g.add(sum, product))
 }
 
 /**
@@ -37,7 +54,7 @@ export interface Eagle3Inputs {
  */
 export function eagle3Layer(
   context: LayerContext,
-  { embedded, state }: Eagle3Inputs,
+  { embedded, state }: EagleInputs,
   normBeforeResidual: boolean,
 ): Value {
   const { g, spec } = context

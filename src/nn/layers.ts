@@ -13,6 +13,11 @@ export interface LayerContext {
   /** Whether keys and values stay behind for later runs; yes unless given. In training the rows are all there is. */
   readonly cached?: boolean
   /**
+   * Where inputs that are joined are rounded: gives the columns of a weight a name of their own, so that each input has its
+   * own product, and its own scale. Beside numbers a hundred times as large, 8 bits of one scale leave nothing of the others.
+   */
+  readonly columns?: (weight: string, start: number, end: number) => string
+  /**
    * For a head that is trained on its own outputs, step after step over the same rows: keys and values of the steps
    * before, to which each attention adds its own. A row sees the path to it in the first step, and itself in the others,
    * which is what it will see when the head drafts a chain behind it.

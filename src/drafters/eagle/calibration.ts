@@ -4,6 +4,8 @@ import type { GrownTree } from './growth.ts'
 const binCount = 10
 /** How much the head's own word counts in a bin, in accepted guesses. */
 const prior = 4
+/** How much of what was seen is left after a step: a text of another kind begins a hundred steps later with little of this one. */
+const memory = 0.99
 /** Of the best child of an accepted node, before anything is known. */
 const firstChance = 0.7
 
@@ -36,6 +38,14 @@ export class Calibration {
 
   /** Learns from every guess whose parent was accepted, also from those that did not enter the tree. */
   observe({ candidates, chosen, path, emitted }: GrownTree): void {
+    for (const bin of this.#children) {
+      bin.right *= memory
+      bin.expected *= memory
+    }
+    for (const count of [...this.#best, this.#all]) {
+      count.right *= memory
+      count.seen *= memory
+    }
     for (const [i, row] of path.entries()) {
       const children = candidates.childrenOf(chosen[row]).map((child) => candidates.at(child))
       if (children.length === 0) return

@@ -1,10 +1,10 @@
 import type { Dtype, EagleHeadSpec } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
 import type { Executable, Executor } from '../../runtime/index.ts'
-import { type TensorSource, tensor, toFloat32 } from '../../tensor/index.ts'
+import { type Tensor, type TensorSource, tensor, toFloat32 } from '../../tensor/index.ts'
 import { type Embedding, openEmbedding } from '../embedding.ts'
 import type { TargetModel } from '../load.ts'
-import { draftHeadName, eagleGraph, fuseGraph } from './graph.ts'
+import { columnsName, draftHeadName, eagleGraph, fuseGraph, joinedWidths } from './graph.ts'
 import { EagleText } from './text.ts'
 
 /** A head as it lies in its folder, and the target whose embedding and LM head it shares. */
@@ -46,10 +46,11 @@ export async function loadEagleHead(
       'argument',
       `the head knows ${spec.draftVocabSize} tokens, and ${targetIds?.length ?? 'all'} ids were given for them`,
     )
-  const source = spec.kind === 'eagle' ? await withTargetHead(head, target, targetSource, targetIds) : head
+  const parted = await withColumns(head, 'fc.weight', joinedWidths(spec))
+  const source = spec.kind === 'eagle' ? await withTargetHead(parted, target, targetSource, targetIds) : parted
   const layer = await executor.compile(eagleGraph(spec, dtype, top), source)
   const rest = async (): Promise<[Executable | undefined, Embedding]> => [
-    spec.kind === 'eagle3' ? await executor.compile(fuseGraph(spec, dtype), head) : undefined,
+    spec.kind === 'eagle3' ? await executor.compile(fuseGraph(spec, dtype), source) : undefined,
     head.infos.has('embed_tokens.weight') ? await openEmbedding(head, 'embed_tokens.weight') : target.embedding,
   ]
   const [fuse, embedding] = await rest().catch(async (error) => {
@@ -96,6 +97,36 @@ async function withTargetHead(
     read: (asked) => (asked === draftHeadName ? readRows(0, shape[0]) : head.read(asked)),
     readRows: (asked, start, end) =>
       asked === draftHeadName ? readRows(start, end) : head.readRows(asked, start, end),
+    close: async () => {},
+  }
+}
+
+/** The tensors of a source, and the columns of one of them, so many each time, under their names. In memory: they are few. */
+async function withColumns(source: TensorSource, weight: string, widths: readonly number[]): Promise<TensorSource> {
+  const whole = await source.read(weight)
+  const [rows, columns] = whole.shape
+  const values = toFloat32(whole)
+  const parts = new Map<string, Tensor<'f32'>>()
+  let start = 0
+  for (const width of widths) {
+    const part = new Float32Array(rows * width)
+    for (let row = 0; row < rows; row++)
+      part.set(values.subarray(row * columns + start, row * columns + start + width), row * width)
+    parts.set(columnsName(weight, start, start + width), tensor('f32', [rows, width], part))
+    start += width
+  }
+  const infos = new Map(source.infos)
+  const { file } = source.infos.get(weight)!
+  for (const [name, { dtype, shape }] of parts) infos.set(name, { name, dtype, shape, file })
+  return {
+    infos,
+    read: async (name) => parts.get(name) ?? source.read(name),
+    async readRows(name, first, end) {
+      const part = parts.get(name)
+      if (part === undefined) return source.readRows(name, first, end)
+      const width = part.shape[1]
+      return tensor('f32', [end - first, width], part.data.subarray(first * width, end * width))
+    },
     close: async () => {},
   }
 }

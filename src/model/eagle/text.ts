@@ -82,8 +82,10 @@ export class EagleText {
     const { layer, embedding } = this.#parts
     const positions = this.#positions(parents, held)
     const outputs = head.flatMap((output) => (output === 'top' ? ['top tokens', 'top log-probabilities'] : [output]))
+    const shape = [tokens.length, this.spec.hiddenSize]
+    const embedded = tensor('f32', shape, await embedding.lookup(tokens))
     const run = await layer.run(
-      { ...this.#inputs(await embedding.lookup(tokens), states), positions },
+      { embedded, state: tensor('f32', shape, states), positions },
       { rows: { cache: this.#cache, parents, held }, outputs: ['state', ...outputs] },
     )
     return {
@@ -112,23 +114,6 @@ export class EagleText {
 
   dispose(): void {
     this.#cache.dispose()
-  }
-
-  #inputs(embedded: Float32Array, states: Float32Array): Record<string, Tensor> {
-    const { kind, hiddenSize } = this.spec
-    const rows = embedded.length / hiddenSize
-    if (kind === 'eagle3')
-      return {
-        embedded: tensor('f32', [rows, hiddenSize], embedded),
-        state: tensor('f32', [rows, hiddenSize], states),
-      }
-    const pair = new Float32Array(2 * embedded.length)
-    for (let row = 0; row < rows; row++) {
-      const [from, end] = [row * hiddenSize, (row + 1) * hiddenSize]
-      pair.set(embedded.subarray(from, end), 2 * from)
-      pair.set(states.subarray(from, end), from + end)
-    }
-    return { pair: tensor('f32', [rows, 2 * hiddenSize], pair) }
   }
 
   #positions(parents: Int32Array, held: number): Tensor {

@@ -95,13 +95,13 @@ export function unroll(
   const embedding = g.weight(sharedEmbedding, [spec.vocabSize, spec.hiddenSize])
   const head = g.weight(spec.kind === 'eagle' ? sharedHead : 'lm_head.weight', [spec.draftVocabSize, spec.hiddenSize])
   const unrolled: KeysAndValues[] = []
-  let state = spec.kind === 'eagle' ? states : fuseTaps(context, states)
+  let state = spec.kind === 'eagle' ? states : fuseTaps(context, [states])
   return steps.map(({ tokens, positions }) => {
     const layer: LayerContext = { ...context, positions, unrolled }
     const embedded = g.embedding(embedding, tokens)
     state =
       spec.kind === 'eagle'
-        ? eagleLayer(layer, g.concat([embedded, state]), spec.fcBias)
+        ? eagleLayer(layer, { embedded, state }, spec.fcBias)
         : eagle3Layer(layer, { embedded, state }, spec.normBeforeResidual)
     return { state, logits: g.linear(spec.kind === 'eagle' ? state : norm(layer, state, 'norm'), head) }
   })
