@@ -1,9 +1,7 @@
 import { type Dtype, type EagleHeadSpec, precisionOf } from '../../checkpoint/index.ts'
 import { type Graph, GraphBuilder, type Value } from '../../graph/index.ts'
 import { eagle3Layer, eagleLayer, fuseTaps, type LayerContext, norm, rotationOf } from '../../nn/index.ts'
-
-/** The LM head that a head of kind `eagle` ends in: rows of the target's, under this name. */
-export const draftHeadName = 'draft head'
+import { draftHeadName } from '../draft-head.ts'
 
 /**
  * One pass of a head: `positions` [rows], and `pair` [rows, 2 * hidden] of an `eagle`, `embedded` and `state`
