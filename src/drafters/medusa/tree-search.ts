@@ -18,33 +18,38 @@ export interface TreeSearchLimits {
 
 /**
  * The tree of the most expected tokens (Cai et al. 2024, section 3.3): beginning with the root, adds the neighbour (the
- * next sibling or the first child of a node that is there) of the largest chance, again and again. `accuracy(depth, rank)`
+ * first child or the next sibling of a node that is there) of the largest chance, again and again. `accuracy(depth, rank)`
  * is the chance that the guess of this rank (from 0) of head `depth` (from 1) is right where those before it are; that of
- * a node is the product over its path. Of equals the earlier one goes first.
- *
- * Where accuracies fall with rank no tree of as many guesses has a larger sum of chances. Where they do not, a node counts
- * no more than the siblings before it.
+ * a node is the product over its path. Siblings come by falling accuracy, which is rarely another order than that of their
+ * ranks; so no tree of as many guesses has a larger sum of chances. Of equals the earlier one goes first.
  */
 export function searchTree(
   accuracy: (depth: number, rank: number) => number,
   { depth, width, guesses }: TreeSearchLimits,
 ): SearchedTree {
+  const levels = Array.from({ length: depth }, (_, above) =>
+    Array.from({ length: width }, (_, rank) => ({ rank, accuracy: accuracy(above + 1, rank) })).sort(
+      (a, b) => b.accuracy - a.accuracy || a.rank - b.rank,
+    ),
+  )
   const nodes: ShapeNode[] = [{ parent: -1, rank: 0, depth: 0 }]
   const chances = [1]
-  const frontier: { readonly node: ShapeNode; readonly chance: number }[] = []
-  const offer = (node: ShapeNode, most: number) => {
-    if (node.depth > depth || node.rank >= width) return
-    frontier.push({ node, chance: Math.min(most, chances[node.parent] * accuracy(node.depth, node.rank)) })
+  const frontier: { readonly parent: number; readonly place: number; readonly chance: number }[] = []
+  /** `place`: among the siblings. */
+  const offer = (parent: number, place: number) => {
+    const child = levels[nodes[parent].depth]?.[place]
+    if (child) frontier.push({ parent, place, chance: chances[parent] * child.accuracy })
   }
-  offer({ parent: 0, rank: 0, depth: 1 }, 1)
+  offer(0, 0)
   while (nodes.length <= guesses && frontier.length > 0) {
     let best = 0
     for (let i = 1; i < frontier.length; i++) if (frontier[i].chance > frontier[best].chance) best = i
-    const [{ node, chance }] = frontier.splice(best, 1)
-    const index = nodes.push(node) - 1
+    const [{ parent, place, chance }] = frontier.splice(best, 1)
+    const above = nodes[parent].depth
+    const index = nodes.push({ parent, rank: levels[above][place].rank, depth: above + 1 }) - 1
     chances.push(chance)
-    offer({ parent: index, rank: 0, depth: node.depth + 1 }, chance)
-    offer({ ...node, rank: node.rank + 1 }, chance)
+    offer(index, 0)
+    offer(parent, place + 1)
   }
   return { nodes, chances }
 }
