@@ -14,6 +14,7 @@ export {
   exportTrained,
   languageModelTensors,
   measureBaselines,
+  medusaDefaults,
   type NewShape,
   PackedDataset,
   type PackOptions,
@@ -27,6 +28,8 @@ export {
   type TrainedLanguageModel,
   type TrainerState,
   type TrainLanguageModelOptions,
+  type TrainMedusaOptions,
   trainEagle,
   trainLanguageModel,
+  trainMedusa,
 } from './training/index.ts'

@@ -22,6 +22,7 @@ struct OpcodeInfo {
 constexpr OpcodeInfo kOpcodes[] = {
     {"LINEAR", 9}, {"RMSNORM", 11}, {"ROPE", 10},  {"ATTENTION", 19}, {"SILU_MUL", 11},
     {"ADD", 11},   {"ARGMAX", 8},   {"TOPK", 12},  {"SOFTMAX", 8},    {"LOG_SOFTMAX", 8},
+    {"SILU", 8},
 };
 
 // A view with the width that its operation gives it.
@@ -216,6 +217,9 @@ class Compiler {
       case Opcode::kLogSoftmax:
         step.width = a[6];
         return add(step, {columns(a, a[6])}, {columns(a + 3, a[6])}, true);
+      case Opcode::kSilu:
+        step.width = a[6];
+        return add(step, {columns(a, a[6])}, {columns(a + 3, a[6])}, true, true);
       case Opcode::kQuantise:
         break;
     }

@@ -68,6 +68,7 @@ struct Kernels {
   // Split-half rotation: cos, sin [headDim / 2].
   void (*rope)(const float* x, const float* cos, const float* sin, int32_t headDim, float* y);
   void (*siluMul)(const float* gate, const float* up, int32_t width, float* y);
+  void (*silu)(const float* x, int32_t width, float* y);
   void (*add)(const float* a, const float* b, int32_t width, float* y);
 
   void (*attend)(const Attend& heads);

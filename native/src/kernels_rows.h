@@ -122,6 +122,14 @@ void siluMul(const float* gate, const float* up, int32_t width, float* y) {
   });
 }
 
+void silu(const float* x, int32_t width, float* y) {
+  const Lanes one = broadcast(1.0f);
+  inLanes(width, [&](int32_t i, int32_t count) {
+    const Lanes v = loadUpTo(x + i, count);
+    storeUpTo(y + i, div(v, add(one, exponential(sub(broadcast(0), v)))), count);
+  });
+}
+
 void addRows(const float* a, const float* b, int32_t width, float* y) {
   inLanes(width, [&](int32_t i, int32_t count) {
     storeUpTo(y + i, add(loadUpTo(a + i, count), loadUpTo(b + i, count)), count);

@@ -19,7 +19,8 @@ void linear(const LinearWeight& weight, const uint8_t* x, size_t xStride, int32_
 
 constexpr Kernels makeTable(const char* name) {
   return {name,    panelBytes, packF32, packInt8<kInt8Bias>, packInt4, quantisedRowBytes, quantiseRow, linear,
-          rmsNorm, rope,       siluMul, addRows,             attend,   argmax,            softmax,     logSoftmax};
+          rmsNorm, rope,       siluMul, silu,                addRows,  attend,            argmax,      softmax,
+          logSoftmax};
 }
 
 }  // namespace

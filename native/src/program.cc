@@ -244,6 +244,9 @@ void Program::eachRow(const Step& step, int32_t row) {
     case Opcode::kLogSoftmax:
       kernels_->logSoftmax(x, step.width, y);
       break;
+    case Opcode::kSilu:
+      kernels_->silu(x, step.width, y);
+      break;
     case Opcode::kLinear:
     case Opcode::kAttention:
       break;

@@ -40,9 +40,10 @@
 //   7  TOPK         view in [width], view values [k], view indices i32 [k], width, k                           12
 //   8  SOFTMAX      view in, view out [width], width                                                            8
 //   9  LOG_SOFTMAX  view in, view out [width], width                                                            8
+//   10 SILU         view in, view out [width], width                                                            8
 //
-// What an operation writes must not overlap what it reads, nor its own other output; SILU_MUL and ADD may write exactly
-// a view that they read. Two views overlap when they share columns of one buffer (same offset and stride), or when
+// What an operation writes must not overlap what it reads, nor its own other output; SILU_MUL, ADD and SILU may write
+// exactly a view that they read. Two views overlap when they share columns of one buffer (same offset and stride), or when
 // their buffers [offset, offset + stride) of different geometry intersect. Inputs must not overlap one another. Each
 // cache is used by at most one ATTENTION. A bias is added to what LINEAR computed. TOPK: falling values, lower index
 // first among equals, NaN last. Rows of a quantised LINEAR are quantised once for neighbouring LINEARs over one view.

@@ -25,6 +25,7 @@ enum class Opcode : int32_t {
   kTopK,
   kSoftmax,
   kLogSoftmax,
+  kSilu,
   // Not written by anyone: the rows of a LINEAR's input are quantised in a step of their own.
   kQuantise,
 };

@@ -44,15 +44,17 @@ struct Exact {
 };
 
 void testElementwise() {
-  promiseOfEach("rmsNorm, siluMul, add and rope agree with the portable table and with doubles", [](const Kernels& kernels) {
+  promiseOfEach("rmsNorm, siluMul, silu, add and rope agree with the portable table and with doubles", [](const Kernels& kernels) {
     Random random(10);
     for (int width : kWidths) {
       const Exact a(noise(width, random, 4)), b(noise(width, random, 100));
       const auto norm = [&](const Kernels& k) { return resultOf(width, [&](float* y) { k.rmsNorm(a, b, 1e-5f, width, y); }); };
       const auto silu = [&](const Kernels& k) { return resultOf(width, [&](float* y) { k.siluMul(b, a, width, y); }); };
+      const auto plain = [&](const Kernels& k) { return resultOf(width, [&](float* y) { k.silu(b, width, y); }); };
       const auto sum = [&](const Kernels& k) { return resultOf(width, [&](float* y) { k.add(a, b, width, y); }); };
       CHECK(same(norm(kernels), norm(portable())));
       CHECK(same(silu(kernels), silu(portable())));
+      CHECK(same(plain(kernels), plain(portable())));
       CHECK(same(sum(kernels), sum(portable())));
       double squares = 0;
       for (int i = 0; i < width; i++) squares += double(a[i]) * a[i];
@@ -60,6 +62,7 @@ void testElementwise() {
       for (int i = 0; i < width; i++) {
         CHECK(near(norm(kernels)[i], a[i] * inverse * b[i], 1e-6));
         CHECK(near(silu(kernels)[i], b[i] / (1 + std::exp(-double(b[i]))) * a[i], 1e-6));
+        CHECK(near(plain(kernels)[i], b[i] / (1 + std::exp(-double(b[i]))), 1e-6));
         CHECK(sum(kernels)[i] == a[i] + b[i]);
       }
       // in place
@@ -69,6 +72,9 @@ void testElementwise() {
       y.assign(b.array.data(), b.array.data() + width);
       kernels.siluMul(y.data(), a, width, y.data());
       CHECK(same(y, silu(portable())));
+      y.assign(b.array.data(), b.array.data() + width);
+      kernels.silu(y.data(), width, y.data());
+      CHECK(same(y, plain(portable())));
     }
     for (int headDim : {2, 8, 12, 30, 32, 64, 80, 128, 256}) {
       const Exact x(noise(headDim, random)), c(noise(headDim / 2, random)), s(noise(headDim / 2, random));

@@ -87,6 +87,10 @@ void siluMul(const float* gate, const float* up, int32_t width, float* y) {
   for (int32_t i = 0; i < width; i++) y[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
 }
 
+void silu(const float* x, int32_t width, float* y) {
+  for (int32_t i = 0; i < width; i++) y[i] = x[i] / (1 + std::exp(-x[i]));
+}
+
 void add(const float* a, const float* b, int32_t width, float* y) {
   for (int32_t i = 0; i < width; i++) y[i] = a[i] + b[i];
 }
@@ -141,7 +145,7 @@ void attend(const paceline::Attend& a) {
 
 const paceline::Kernels naiveKernels = {
     "naive", panelBytes, packF32, packInt8, packInt4, quantisedRowBytes, quantiseRow, linear,     rmsNorm,
-    rope,    siluMul,    add,     attend,   argmax,   softmax,           logSoftmax,
+    rope,    siluMul,    silu,    add,      attend,   argmax,            softmax,     logSoftmax,
 };
 
 }  // namespace test

@@ -225,6 +225,7 @@ int main() {
                 {n(3, 12.5), n(40, 12.5), n(6, 50), n(80, 50), n(-1, 1), n(10, 1), 0, n(20, 2)}));
     CHECK(close(runOp(Opcode::kAdd, 2, {x, x}, {4}, {4})[0], {6, 8, 12, 16, -2, 2, 0, 4}));
     CHECK(close(runOp(Opcode::kSiluMul, 2, {{0, std::log(3.0f)}, {5, 4}}, {1}, {1})[0], {0, 3 * std::log(3.0f)}));
+    CHECK(close(runOp(Opcode::kSilu, 2, {{0, std::log(3.0f)}}, {1}, {1})[0], {0, 0.75f * std::log(3.0f)}));
     CHECK((runOp(Opcode::kArgmax, 2, {x}, {1}, {4})[0] == std::vector<float>{3, 3}));
     const auto top = runOp(Opcode::kTopK, 2, {{1, 7, 0, 7, 5, 5, 9, -1}}, {3, 3}, {4, 3});
     CHECK((top[0] == std::vector<float>{7, 7, 1, 9, 5, 5}));
@@ -325,7 +326,7 @@ int main() {
       spoil(writer);
       CHECK_ERROR("argument", part, writer.program());
     };
-    refuse("operation 1: opcode 10", [](Writer& w) { w.d.ops.push_back(10); });
+    refuse("operation 1: opcode 11", [](Writer& w) { w.d.ops.push_back(11); });
     refuse("operation 1: opcode -1", [](Writer& w) { w.d.ops.push_back(-1); });
     refuse("operation 1: ADD: operands end after 3", [](Writer& w) { w.d.ops.insert(w.d.ops.end(), {5, 0, 4}); });
     refuse("RMSNORM: view (0, 4, 1) of width 4", [](Writer& w) { w.d.ops[3] = 1; });

@@ -2,9 +2,10 @@ import type { Command } from 'commander'
 import { addTrainDisco } from './train-disco.ts'
 import { addTrainEagle } from './train-eagle.ts'
 import { addTrainLm } from './train-lm.ts'
+import { addTrainMedusa } from './train-medusa.ts'
 
 /** One line per method. */
-const methods: readonly ((train: Command) => void)[] = [addTrainLm, addTrainDisco, addTrainEagle]
+const methods: readonly ((train: Command) => void)[] = [addTrainLm, addTrainDisco, addTrainEagle, addTrainMedusa]
 
 export function addTrain(program: Command): void {
   const train = program

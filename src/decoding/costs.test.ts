@@ -36,7 +36,7 @@ test('the cost of one model in passes of another is measured in turns', async ()
   const disposed: string[] = []
   const [small, large] = [timed(() => 1, disposed, 'small'), timed(() => 4, disposed, 'large')]
   expect(await measureRelativeCost(small, 'top', large)).toBeCloseTo(0.25, 2)
-  expect(disposed).toEqual(['small', 'large'])
+  expect(disposed).toEqual(['large', 'small'])
 })
 
 test('between measured points v goes straight, behind the last one on, and never falls', () => {

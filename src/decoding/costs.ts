@@ -69,9 +69,18 @@ export async function measureRelativeCost(
   reference: TargetModel,
 ): Promise<number> {
   const ours = await amidText(model)
+  try {
+    return await relativeCost(() => pass(ours, 1, head), reference)
+  } finally {
+    ours.dispose()
+  }
+}
+
+/** Time that `ours` takes, of which it tells the milliseconds, in passes of one row of `reference`: taken in turns. */
+export async function relativeCost(ours: () => Promise<number>, reference: TargetModel): Promise<number> {
   const theirs = await amidText(reference)
   try {
-    const ratio = async () => (await pass(ours, 1, head)) / (await pass(theirs, 1))
+    const ratio = async () => (await ours()) / (await pass(theirs, 1))
     // A pass of a small model is mostly our own code around the kernels, which gets its speed by running.
     const begun = performance.now()
     for (let turn = 0; turn < 3 || performance.now() - begun < warmUpMs; turn++) await ratio()
@@ -79,7 +88,6 @@ export async function measureRelativeCost(
     for (let turn = 0; turn < turns; turn++) ratios.push(await ratio())
     return median(ratios)
   } finally {
-    ours.dispose()
     theirs.dispose()
   }
 }

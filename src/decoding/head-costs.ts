@@ -1,5 +1,5 @@
-import type { EagleHeadModel, EagleText, TargetModel } from '../model/index.ts'
-import { amidText, median, pass, passCosts, positions, warmUpMs } from './costs.ts'
+import type { EagleHeadModel, EagleText, MedusaModel, TargetModel } from '../model/index.ts'
+import { amidText, median, pass, passCosts, positions, relativeCost, warmUpMs } from './costs.ts'
 
 const measuredRows = [1, 2, 4, 8, 16]
 const rounds = 7
@@ -37,6 +37,17 @@ export async function measureHeadCosts(
     text.dispose()
     target.dispose()
   }
+}
+
+/** Time of a pass of Medusa heads that yields their likeliest tokens, in passes of one row of their target. */
+export async function measureMedusaCost(heads: MedusaModel, reference: TargetModel): Promise<number> {
+  const feature = new Float32Array(heads.spec.hiddenSize).fill(0.5)
+  const ours = async () => {
+    const from = performance.now()
+    await heads.forward(feature, ['top'])
+    return performance.now() - from
+  }
+  return relativeCost(ours, reference)
 }
 
 /** Milliseconds of a pass of a chain of `rows` pairs. Nothing is committed. */

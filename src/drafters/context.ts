@@ -1,6 +1,6 @@
 import type { EagleKind } from '../checkpoint/index.ts'
 import type { PassCosts } from '../decoding/index.ts'
-import type { EagleHeadModel, TargetModel } from '../model/index.ts'
+import type { EagleHeadModel, MedusaModel, TargetModel } from '../model/index.ts'
 
 /** What a drafter may ask of the world when it is made. All of it lives as long as the target. */
 export interface DrafterContext {
@@ -21,6 +21,8 @@ export interface DrafterContext {
     beside: string,
     options: { readonly kind: EagleKind; readonly top: number },
   ): Promise<EagleDrafting>
+  /** Medusa heads, by the same rules. */
+  openMedusaHeads(path: string | undefined, beside: string, options: { readonly top: number }): Promise<MedusaDrafting>
   /** A JSON file of the drafter's folder, of `openModel`'s rules. Throws code `file` or `format`. */
   readJson(path: string | undefined, beside: string, file: string): Promise<unknown>
 }
@@ -29,6 +31,12 @@ export interface EagleDrafting {
   readonly model: EagleHeadModel
   /** What its passes cost; measured when first asked for. */
   costs(): Promise<HeadCosts>
+}
+
+export interface MedusaDrafting {
+  readonly model: MedusaModel
+  /** Time of a pass of all heads, in passes of the target of one row; measured when first asked for. */
+  cost(): Promise<number>
 }
 
 /** Time of a pass of so many rows of a head, in passes of the target of one row. */

@@ -78,7 +78,7 @@ test('prompt-lookup guesses as far as a policy says', async () => {
 describe('a name that means nothing is an error of code argument', () => {
   test.each<[string, RegExp]>([
     ['', /no drafter "", expected one of none, prompt-lookup, draft/],
-    ['medusa', /no drafter "medusa"/],
+    ['bita', /no drafter "bita"/],
     ['constructor', /no drafter "constructor"/],
     ['None', /no drafter "None"/],
     ['none:2', /drafter "none:2": none takes no variant \("2"\)/],
@@ -104,6 +104,10 @@ describe('a name that means nothing is an error of code argument', () => {
     ...['60', '1-6-10', '60-0-10', '60-6-0', '60-6', '60-6-10-2', ''].map((variant): [string, RegExp] => [
       `eagle2:${variant}`,
       /expected rows of a pass \(at least 2\), depth and children of a node, such as eagle2:60-6-10/,
+    ]),
+    ...['0', '64', '2.5', 'static', ''].map((variant): [string, RegExp] => [
+      `medusa:${variant}`,
+      /expected full, or a number of guesses from 1 to 63, such as medusa:8/,
     ]),
     ['eagle3:x', /such as eagle3:60-7-10/],
     ['jacobi=models/x', /jacobi takes no path/],

@@ -5,6 +5,7 @@ import { draftMethod } from './draft/method.ts'
 import { eagle2Method, eagle3Method, eagleMethod } from './eagle/method.ts'
 import { jacobiMethod } from './jacobi/method.ts'
 import { lookaheadMethod } from './lookahead/method.ts'
+import { medusaMethod } from './medusa/method.ts'
 import { none } from './none.ts'
 import { promptLookupMethod } from './prompt-lookup/method.ts'
 
@@ -40,6 +41,7 @@ const drafters: Readonly<Record<string, Method>> = {
   eagle: eagleMethod,
   eagle2: eagle2Method,
   eagle3: eagle3Method,
+  medusa: medusaMethod,
 }
 
 /** Names and one line about each, for help texts. */

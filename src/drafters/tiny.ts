@@ -15,6 +15,7 @@ import { tinyModel } from '../model/tiny.ts'
 import { type Executor, referenceExecutor } from '../runtime/index.ts'
 import type { DrafterContext } from './context.ts'
 import { tinyHead, tinyTaps } from './eagle/tiny.ts'
+import { tinyMedusa } from './medusa/tiny.ts'
 import { discoFileName } from './policies/index.ts'
 import { tinyDisco } from './policies/tiny.ts'
 import { allDrafters, readDrafter } from './registry.ts'
@@ -47,6 +48,10 @@ export function tinyContext(target: TargetModel, draft: TargetModel): DrafterCon
     openEagleHead: async (_path, _beside, { kind, top }) => ({
       model: await tinyHead(kind, target, tinyTarget().source, { top }),
       costs: async () => (rows) => 0.1 + 0.01 * rows,
+    }),
+    openMedusaHeads: async (_path, _beside, { top }) => ({
+      model: await tinyMedusa(target, tinyTarget().source, { top }),
+      cost: async () => 0.2,
     }),
     readJson: async (_path, _beside, file) => files[file],
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readDrafter } from '../drafters/index.ts'
-import { draft, eagle, eagle2, eagle3, jacobi, lookahead, none, promptLookup } from './drafters.ts'
+import { draft, eagle, eagle2, eagle3, jacobi, lookahead, medusa, none, promptLookup } from './drafters.ts'
 
 test('what an application writes is a name that the registry reads', () => {
   const names = [
@@ -18,9 +18,12 @@ test('what an application writes is a name that the registry reads', () => {
     jacobi({ block: 9 }),
     lookahead(),
     lookahead({ window: 4, ngram: 3, guesses: 2 }),
+    medusa(),
+    medusa({ guesses: 8, folder: 'models/x' }),
+    medusa({ guesses: 'full' }),
   ]
   for (const name of names) expect(readDrafter(name)).toBeTypeOf('function')
-  expect(names.slice(-10)).toEqual([
+  expect(names.slice(-13)).toEqual([
     'eagle',
     'eagle:8=models/x',
     'eagle:full',
@@ -31,6 +34,9 @@ test('what an application writes is a name that the registry reads', () => {
     'jacobi:9',
     'lookahead',
     'lookahead:4-3-2',
+    'medusa',
+    'medusa:8=models/x',
+    'medusa:full',
   ])
 })
 
@@ -39,6 +45,7 @@ test.each([
   [() => lookahead({ window: 0, ngram: 3, guesses: 2 }), 'lookahead: window is 0, expected an integer of at least 1'],
   [() => eagle({ guesses: 26 }), 'eagle: guesses is 26, expected an integer from 1 to 25, or "full"'],
   [() => eagle2({ tree: { rows: 1, depth: 1, width: 1 } }), 'eagle2: rows is 1, expected an integer of at least 2'],
+  [() => medusa({ guesses: 64 }), 'medusa: guesses is 64, expected an integer from 1 to 63, or "full"'],
   [() => lookahead({ window: 4, ngram: 1, guesses: 2 }), 'lookahead: ngram is 1, expected an integer of at least 2'],
 ])('sizes out of range are an error of code argument', (make, message) => {
   expect(make).toThrow(expect.objectContaining({ code: 'argument', message }))

@@ -114,6 +114,23 @@ export function eagle3({ folder, tree }: DynamicTreeOptions = {}): string {
   return named('eagle3', treeVariant('eagle3', tree), folder)
 }
 
+export interface MedusaOptions {
+  /** The heads, trained for the target: the folder `medusa` in the target's unless given. */
+  readonly folder?: string
+  /**
+   * Guesses of a step: the first so many of a tree of fixed shape, or `full` for all of its 63. A tree that pays here, by
+   * what the heads get right, unless given.
+   */
+  readonly guesses?: number | 'full'
+}
+
+/** Medusa: heads guess one position each from a state of the target, all in one pass. */
+export function medusa({ folder, guesses }: MedusaOptions = {}): string {
+  if (guesses !== undefined && guesses !== 'full' && !(Number.isInteger(guesses) && guesses >= 1 && guesses <= 63))
+    throw new PacelineError('argument', `medusa: guesses is ${guesses}, expected an integer from 1 to 63, or "full"`)
+  return named('medusa', guesses, folder)
+}
+
 function treeVariant(method: string, tree: DynamicTreeOptions['tree']): string | undefined {
   if (tree === undefined) return undefined
   const { rows, depth, width } = tree

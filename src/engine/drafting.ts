@@ -6,13 +6,14 @@ import {
   type EagleKind,
   openCheckpoint,
   openEagleHead,
+  openMedusaHeads,
   readJson,
   type TextCodec,
 } from '../checkpoint/index.ts'
-import { measureCosts, measureHeadCosts, measureRelativeCost } from '../decoding/index.ts'
-import type { DrafterContext, DraftingModel, EagleDrafting } from '../drafters/index.ts'
+import { measureCosts, measureHeadCosts, measureMedusaCost, measureRelativeCost } from '../decoding/index.ts'
+import type { DrafterContext, DraftingModel, EagleDrafting, MedusaDrafting } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
-import { loadEagleHead, loadTargetModel, type TargetModel } from '../model/index.ts'
+import { loadEagleHead, loadMedusaHeads, loadTargetModel, type TargetModel } from '../model/index.ts'
 import type { Executor } from '../runtime/index.ts'
 
 /** A loaded target with all that drafters for it are made of. */
@@ -40,6 +41,7 @@ export function createDraftingResources({
 }: DraftingOptions): DraftingResources {
   const models = opened<DraftingModel>()
   const heads = opened<EagleDrafting>()
+  const medusaHeads = opened<MedusaDrafting>()
   const costs = once(() => measureCosts(model))
 
   async function open(folder: string, top: number) {
@@ -79,6 +81,25 @@ export function createDraftingResources({
     }
   }
 
+  async function openHeads(folder: string, top: number) {
+    const heads = await openMedusaHeads(folder, checkpoint.spec)
+    try {
+      const { spec, source, targetIds } = heads
+      const loaded = await loadMedusaHeads(
+        { spec, heads: source, target: model, targetSource: checkpoint.source, ...(targetIds && { targetIds }) },
+        { executor, dtype: draftDtype, top },
+      )
+      const close = async () => {
+        await loaded.dispose()
+        await heads.close()
+      }
+      return { model: loaded, cost: once(() => measureMedusaCost(loaded, model)), close }
+    } catch (error) {
+      await heads.close()
+      throw error
+    }
+  }
+
   return {
     target: model,
     costs,
@@ -93,6 +114,11 @@ export function createDraftingResources({
       return heads.get(`${kind} ${top} ${folder}`, () => openHead(folder, kind, top))
     },
 
+    async openMedusaHeads(path, beside, { top }) {
+      const folder = await locate(checkpoint.folder, path, beside)
+      return medusaHeads.get(`${top} ${folder}`, () => openHeads(folder, top))
+    },
+
     async readJson(path, beside, file) {
       const name = join(await locate(checkpoint.folder, path, beside), file)
       const json = await readJson('', name)
@@ -103,6 +129,7 @@ export function createDraftingResources({
     async dispose() {
       await models.close()
       await heads.close()
+      await medusaHeads.close()
     },
   }
 }

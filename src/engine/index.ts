@@ -9,6 +9,8 @@ export {
   jacobi,
   type LookaheadSizes,
   lookahead,
+  type MedusaOptions,
+  medusa,
   none,
   type PromptLookupOptions,
   promptLookup,

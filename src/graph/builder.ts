@@ -72,6 +72,10 @@ export class GraphBuilder {
     return this.apply('siluMul', [gate, up], {})[0]
   }
 
+  silu(x: Value): Value {
+    return this.apply('silu', [x], {})[0]
+  }
+
   add(a: Value, b: Value): Value {
     return this.apply('add', [a, b], {})[0]
   }

@@ -193,13 +193,13 @@ describe('the gradient equals the slope of the loss', () => {
     )
   })
 
-  test('siluMul, add, mul, scale, split, concat, reshape', () => {
+  test('siluMul, silu, add, mul, scale, split, concat, reshape', () => {
     check(
       fc.property(rows, seed, (t, s) => {
         expectGradients({ a: f32([t, 6], s, 3), b: f32([t, 6], s + 1) }, (g, { a, b }) => {
           const [first, second] = g.split(g.siluMul(a, b), [2, 4])
           const joined = g.concat([second, g.scale(first, -2), first])
-          return [joined, g.mul(a, g.add(a, b)), g.reshape(b, [t, 2, 3])]
+          return [joined, g.silu(a), g.mul(a, g.add(a, b)), g.reshape(b, [t, 2, 3])]
         })
       }) as never,
     )

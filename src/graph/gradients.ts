@@ -41,6 +41,8 @@ export const gradients: { readonly [O in OpName]: GradientRule<O> } = {
     return g.apply('attentionGradient', [dy!, ...inputs], { scale, window })
   },
   siluMul: ({ g, inputs: [gate, up] }, [dy]) => g.apply('siluMulGradient', [gate, up, dy!], {}),
+  // silu(x) is silu(x) times 1.
+  silu: ({ g, inputs: [x] }, [dy]) => [g.apply('siluMulGradient', [x, ones(g, x), dy!], {})[0]],
   add: (_, [dy]) => [dy!, dy!],
   split: ({ g, outputs }, parts) => [g.concat(parts.map((part, i) => part ?? zeros(g, outputs[i])))],
   concat: ({ g, inputs }, [dy]) =>
@@ -89,7 +91,9 @@ export const gradients: { readonly [O in OpName]: GradientRule<O> } = {
   attentionGradient: none('attentionGradient'),
 }
 
-const zeros = (g: GraphBuilder, like: Value) => g.apply('broadcast', [g.constant(0), like], {})[0]
+const repeated = (g: GraphBuilder, value: number, like: Value) => g.apply('broadcast', [g.constant(value), like], {})[0]
+const zeros = (g: GraphBuilder, like: Value) => repeated(g, 0, like)
+const ones = (g: GraphBuilder, like: Value) => repeated(g, 1, like)
 
 /** The row of an operation that a loss must not depend on. */
 function none(op: OpName): () => never {

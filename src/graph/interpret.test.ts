@@ -101,6 +101,12 @@ describe('values worked out by hand', () => {
     expectClose(y, f32([1, 3], 0, 1.5 * x, -x))
   })
 
+  test('silu: a value times its sigmoid', () => {
+    const x = Math.log(3)
+    const [y] = results([f32([1, 3], 0, x, -x)], (g, [a]) => [g.silu(a)])
+    expectClose(y, f32([1, 3], 0, 0.75 * x, -0.25 * x))
+  })
+
   test('add, split and reshape', () => {
     const [sum, left, right, folded] = results(
       [f32([2, 3], 1, 2, 3, 4, 5, 6), f32([2, 3], 10, 20, 30, 40, 50, 60)],

@@ -116,6 +116,8 @@ export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
 
   siluMul: ([gate, up]) => [zip(gate, up, (g, u) => (g / (1 + Math.exp(-g))) * u)],
 
+  silu: ([x]) => [zip(x, x, (value) => value / (1 + Math.exp(-value)))],
+
   add: ([a, b]) => [zip(a, b, (x, y) => x + y)],
 
   split: ([x], { sizes }) => {

@@ -27,6 +27,7 @@ const accepted: [what: string, write: (w: Writing) => Value | Value[], types: st
       g.attention(input(['rows', 6, 8]), input(['rows', 2, 8]), input(['rows', 2, 8]), { ...attention, window: 3 }),
     ['f32 rows,48'],
   ],
+  ['silu', ({ g, input }) => g.silu(input(['rows', 4])), ['f32 rows,4']],
   ['siluMul', ({ g, input }) => g.siluMul(input(['rows', 4]), input(['rows', 4])), ['f32 rows,4']],
   ['add', ({ g, input }) => g.add(input(['rows', 4]), input(['rows', 4])), ['f32 rows,4']],
   ['split', ({ g, input }) => g.split(input(['rows', 7]), [1, 4, 2]), ['f32 rows,1', 'f32 rows,4', 'f32 rows,2']],

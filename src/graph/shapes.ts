@@ -71,6 +71,7 @@ export const shapeRules: { readonly [O in OpName]: ShapeRule<O> } = {
     const shape = [...x.shape.slice(0, -1), k]
     return [f32(shape), { dtype: 'i32', shape }]
   },
+  silu: ([x]) => [f32(x.shape)],
   softmax: ([x]) => [f32(x.shape)],
   logSoftmax: ([x]) => [f32(x.shape)],
 

@@ -54,6 +54,8 @@ export interface Operations {
   attention: { readonly cache: number | null; readonly scale: number; readonly window: number | null }
   /** silu(gate) * up; two inputs of one shape. Shazeer 2020 (SwiGLU). */
   siluMul: Record<never, never>
+  /** x times its sigmoid. */
+  silu: Record<never, never>
   add: Record<never, never>
   /** Cuts the last dimension into pieces of these sizes. */
   split: { readonly sizes: readonly number[] }

@@ -229,7 +229,8 @@ describe.each(executors)('every operation equals the interpreter: $name', ({ exe
               const { values, indices } = g.topK(a, 3)
               const halves = g.split(a, [d / 2, d / 2])
               const folded = g.reshape(g.add(a, b), ['rows', 2, d / 2])
-              return [g.siluMul(a, b), folded, ...halves, g.softmax(a), g.logSoftmax(b), g.argmax(a), values, indices]
+              const activated = [g.siluMul(a, b), g.silu(a)]
+              return [...activated, folded, ...halves, g.softmax(a), g.logSoftmax(b), g.argmax(a), values, indices]
             },
           },
           1e-5,

@@ -37,6 +37,7 @@ const losses: Record<string, (g: GraphBuilder, x: Value, ids: Value, w: Record<s
     const [a, c] = g.split(g.linear(g.rmsNorm(x, gain, 1e-6), w, b), [4, 4])
     return g.siluMul(a, c)
   },
+  silu: (g, x) => g.silu(g.scale(x, 4)),
   'rmsNorm over heads, rope': (g, x, ids, { half }) =>
     g.rope(g.rmsNorm(g.reshape(x, ['rows', 2, 4]), half, 1e-6), ids, {
       frequencies: Float64Array.of(1, 0.1),

@@ -1,5 +1,6 @@
 import { PacelineError } from '../errors.ts'
 import { exportEagle } from './eagle/index.ts'
+import { exportMedusa } from './medusa/index.ts'
 import { type Exported, type ExportModelOptions, exportLanguageModel, readRecord, runFolder } from './runs/index.ts'
 
 /** How what a method has trained becomes a folder: one line per method. */
@@ -7,6 +8,7 @@ const exporters: Readonly<Record<string, typeof exportLanguageModel>> = {
   lm: exportLanguageModel,
   eagle: exportEagle,
   eagle3: exportEagle,
+  medusa: exportMedusa,
 }
 
 /**

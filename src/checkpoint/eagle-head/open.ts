@@ -1,8 +1,7 @@
-import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { PacelineError } from '../../errors.ts'
-import { openPytorch, openSafetensorsFolder, type TensorSource } from '../../tensor/index.ts'
+import type { TensorSource } from '../../tensor/index.ts'
 import { requireFolder } from '../checkpoint.ts'
+import { openHeadWeights } from '../head-weights.ts'
 import { readJson } from '../json.ts'
 import type { ModelSpec } from '../spec.ts'
 import { parseEagleConfig } from './config.ts'
@@ -24,7 +23,7 @@ export interface EagleHead {
 }
 
 const configFile = 'config.json'
-const pytorchFile = 'pytorch_model.bin'
+const weightFiles = ['model.safetensors', 'pytorch_model.bin']
 
 /**
  * Opens the folder of an EAGLE-1, EAGLE-2 or EAGLE-3 head as they are published: config.json beside model.safetensors or,
@@ -37,7 +36,7 @@ export async function openEagleHead(folder: string, target: ModelSpec): Promise<
   const json = await readJson(folder, configFile)
   if (json === undefined)
     throw new PacelineError('file', `${folder}: there is no ${configFile}, which the folder of a head holds.`)
-  const stored = await openWeights(folder)
+  const stored = await openHeadWeights(folder, weightFiles)
   try {
     const { kind, source } = canonicalNames(stored)
     const spec = parseEagleConfig(json, kind, target.layerCount)
@@ -49,19 +48,4 @@ export async function openEagleHead(folder: string, target: ModelSpec): Promise<
     await stored.close()
     throw error
   }
-}
-
-async function openWeights(folder: string): Promise<TensorSource> {
-  const has = (file: string) =>
-    stat(join(folder, file)).then(
-      () => true,
-      () => false,
-    )
-  for (const file of ['model.safetensors', 'model.safetensors.index.json'])
-    if (await has(file)) return openSafetensorsFolder(folder)
-  if (await has(pytorchFile)) return openPytorch(join(folder, pytorchFile))
-  throw new PacelineError(
-    'file',
-    `${folder}: holds neither model.safetensors nor ${pytorchFile}, expected the weights of a head in one of them.`,
-  )
 }

@@ -1,25 +1,11 @@
+import { expectedByRank, RankFrequencies } from '../trees/rank-frequencies.ts'
 import type { GrownTree } from './growth.ts'
 import type { Shape } from './static-tree.ts'
 
-/** How often the likeliest child of an accepted node is accepted, before anything is known, and each further one less. */
-const firstChance = 0.6
-const nextRank = 0.35
-/** How much an expectation counts beside outcomes, in outcomes. */
-const prior = 8
-
-interface Count {
-  right: number
-  seen: number
-}
-
-/**
- * How often guesses of a static tree are accepted where their parents are, by depth and rank. What is seldom seen borrows
- * from guesses of the same rank at all depths, and these from an expectation.
- */
+/** How often guesses of a static tree are accepted where their parents are, by depth and rank. */
 export class AcceptanceByRank {
   readonly #shape: Shape
-  readonly #byRank: Count[] = []
-  readonly #byPlace = new Map<string, Count>()
+  readonly #frequencies = new RankFrequencies((_, rank) => expectedByRank(rank))
 
   constructor(shape: Shape) {
     this.#shape = shape
@@ -31,10 +17,7 @@ export class AcceptanceByRank {
     for (const [row, candidate] of chosen.entries()) {
       const { parent, depth, rank } = candidates.at(candidate)
       if (row === 0 || !accepted.has(rows.get(parent)!)) continue
-      for (const count of this.#countsOf(depth, rank)) {
-        count.seen++
-        if (accepted.has(row)) count.right++
-      }
+      this.#frequencies.observe(depth, rank, accepted.has(row))
     }
   }
 
@@ -42,10 +25,7 @@ export class AcceptanceByRank {
   chances(): number[] {
     const chances: number[] = []
     for (const [node, { parent, depth, rank }] of this.#shape.entries()) {
-      const [place, all] = this.#countsOf(depth, rank)
-      const expected = (all.right + prior * firstChance * nextRank ** rank) / (all.seen + prior)
-      const own = (place.right + prior * expected) / (place.seen + prior)
-      chances[node] = node === 0 ? 1 : chances[parent] * own
+      chances[node] = node === 0 ? 1 : chances[parent] * this.#frequencies.chance(depth, rank)
     }
     return chances
   }
@@ -67,12 +47,5 @@ export class AcceptanceByRank {
       worth[node] = Math.min(chances[node], ...ahead)
     }
     return [...this.#shape.keys()].sort((a, b) => worth[b] - worth[a] || a - b)
-  }
-
-  #countsOf(depth: number, rank: number): [place: Count, all: Count] {
-    const place = this.#byPlace.get(`${depth} ${rank}`) ?? { right: 0, seen: 0 }
-    this.#byPlace.set(`${depth} ${rank}`, place)
-    this.#byRank[rank] ??= { right: 0, seen: 0 }
-    return [place, this.#byRank[rank]]
   }
 }

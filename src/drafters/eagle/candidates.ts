@@ -1,11 +1,5 @@
 import { TokenTree } from '../../decoding/index.ts'
-
-/** What may follow a node, in the head's opinion. */
-export interface Child {
-  readonly token: number
-  /** Of the token, given that its parent is accepted: at most 0. */
-  readonly logProbability: number
-}
+import type { Child } from '../trees/children.ts'
 
 /** A guess that may enter the tree. */
 export interface Candidate extends Child {

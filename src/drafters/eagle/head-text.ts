@@ -1,7 +1,7 @@
 import { concatenate, type Prefilled, TokenHistory, type Verdict } from '../../decoding/index.ts'
 import type { EagleHeadModel, EagleOutputs, EagleText } from '../../model/index.ts'
+import { type ChildRule, childRule } from '../trees/children.ts'
 import type { Candidates } from './candidates.ts'
-import { type ChildRule, childRule } from './children.ts'
 import type { Growth } from './growth.ts'
 
 /** Prompts enter the head's cache in passes of this many rows. */

@@ -1,12 +1,8 @@
+import { CutToPay, type Sizes, sizesThatPay } from '../trees/sizes.ts'
 import { AcceptanceByRank } from './acceptance-by-rank.ts'
 import type { Growth } from './growth.ts'
 import { expandedByLevel, growShape, type Shape, widthOf } from './static-tree.ts'
 import type { TreeCosts } from './tree-costs.ts'
-
-/** The size is thought over again after so many steps. */
-const stepsBetween = 16
-/** Where guessing does not pay, it is tried at least this often (in steps), or no one would notice that it pays again. */
-const probeEvery = 4
 
 /** A tree of one shape, or its first `size` guesses in the order of what they are worth before anything is known. */
 export function staticGrowth(shape: Shape, size = shape.length - 1): Growth {
@@ -26,45 +22,32 @@ export function staticGrowth(shape: Shape, size = shape.length - 1): Growth {
 export function payingStaticGrowth(shape: Shape, costs: TreeCosts): Growth {
   const acceptance = new AcceptanceByRank(shape)
   let order = acceptance.order()
-  let sizes = bestSizes(shape, order, acceptance, costs)
-  let steps = 0
-  let idle = 0
+  const cut = new CutToPay(() => bestSizes(shape, order, acceptance, costs))
   return {
     width: widthOf(shape),
     draws: true,
-    grow(_, expand, { guesses }) {
-      const size = sizes.best > 0 || idle < probeEvery ? sizes.best : sizes.bestGuessing
-      idle = size > 0 ? 0 : idle + 1
-      return growShape(shape, order.slice(0, 1 + Math.min(size, guesses)), expand)
-    },
+    grow: (_, expand, { guesses }) => growShape(shape, order.slice(0, 1 + Math.min(cut.next(), guesses)), expand),
     observe(tree) {
       acceptance.observe(tree)
-      if (++steps % stepsBetween > 0) return
-      order = acceptance.order()
-      sizes = bestSizes(shape, order, acceptance, costs)
+      cut.observe(() => {
+        order = acceptance.order()
+      })
     },
   }
 }
 
-/** Guesses that give the most tokens per time, and the same of at least one; the fewest among equals. */
+/** Guesses of this order that give the most tokens per time, and the same of at least one. */
 export function bestSizes(
   shape: Shape,
   order: readonly number[],
   acceptance: Pick<AcceptanceByRank, 'chances'>,
   { target, head }: TreeCosts,
-): { readonly best: number; readonly bestGuessing: number } {
+): Sizes {
   const chances = acceptance.chances()
-  let tokens = 1
-  let best = { size: 0, speed: 1 / target.v(1) }
-  let guessing = { size: 1, speed: 0 }
-  for (let size = 1; size < order.length; size++) {
-    tokens += chances[order[size]]
+  const guesses = order.slice(1).map((node) => chances[node])
+  return sizesThatPay(guesses, target, (size, tokens) => {
     const [, ...levels] = expandedByLevel(shape, order.slice(0, size + 1))
     // The first pass reads what the step before decided: as many pairs as a step emits tokens.
-    const drafting = head(tokens) + levels.reduce((sum, rows) => sum + head(rows), 0)
-    const speed = tokens / (drafting + target.v(size + 1))
-    if (speed > guessing.speed) guessing = { size, speed }
-    if (speed > best.speed) best = { size, speed }
-  }
-  return { best: best.size, bestGuessing: guessing.size }
+    return head(tokens) + levels.reduce((sum, rows) => sum + head(rows), 0)
+  })
 }

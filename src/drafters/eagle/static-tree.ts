@@ -1,13 +1,6 @@
 import { PacelineError } from '../../errors.ts'
+import type { ShapeNode } from '../trees/shape.ts'
 import type { Expand } from './growth.ts'
-
-/** A node of a tree whose shape is known before its tokens: the `rank`-th likeliest child of its parent. */
-export interface ShapeNode {
-  /** Index in the shape; -1 for the root, which is node 0. */
-  readonly parent: number
-  readonly rank: number
-  readonly depth: number
-}
 
 /** Parents come before children, levels after one another, siblings by rank, none missing before another. */
 export type Shape = readonly ShapeNode[]

@@ -1,12 +1,8 @@
 import { type Dtype, type EagleHeadSpec, precisionOf } from '../../checkpoint/index.ts'
 import { type Graph, GraphBuilder } from '../../graph/index.ts'
 import { eagle3Layer, eagleLayer, fuseTaps, type LayerContext, norm, rotationOf } from '../../nn/index.ts'
-
-/** The LM head that a head of kind `eagle` ends in: rows of the target's, under this name. */
-export const draftHeadName = 'draft head'
-
-/** What some columns of a head's weight are called. */
-export const columnsName = (weight: string, start: number, end: number): string => `${weight}[:, ${start}:${end}]`
+import { draftHeadName } from '../draft-head.ts'
+import { columnsName } from './columns.ts'
 
 /** Widths of the inputs that `fc` reads beside one another. */
 export function joinedWidths({ kind, hiddenSize, targetHiddenSize, taps }: EagleHeadSpec): number[] {

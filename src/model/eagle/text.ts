@@ -1,6 +1,7 @@
 import type { EagleHeadSpec } from '../../checkpoint/index.ts'
 import type { Executable, KvCache } from '../../runtime/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
+import { type DraftVocabulary, draftVocabulary } from '../draft-vocabulary.ts'
 import type { Embedding } from '../embedding.ts'
 import type { Top } from '../target.ts'
 
@@ -43,12 +44,14 @@ export class EagleText {
   readonly spec: EagleHeadSpec
   readonly #parts: EagleParts
   readonly #cache: KvCache
+  readonly #vocabulary: DraftVocabulary
   /** Depths of the rows that the cache holds uncommitted. */
   #depths: number[] = []
 
   constructor(parts: EagleParts, capacity: number) {
     this.spec = parts.spec
     this.#parts = parts
+    this.#vocabulary = draftVocabulary(parts.spec.vocabSize, parts.targetIds)
     this.#cache = parts.layer.createCache(capacity)
   }
 
@@ -90,10 +93,10 @@ export class EagleText {
     )
     return {
       states: run.state.data as Float32Array,
-      ...(head.includes('logits') && { logits: this.#widened(run.logits.data as Float32Array) }),
+      ...(head.includes('logits') && { logits: this.#vocabulary.widened(run.logits.data as Float32Array) }),
       ...(head.includes('top') && {
         top: {
-          tokens: this.#targetTokens(run['top tokens'].data as Int32Array),
+          tokens: this.#vocabulary.targetTokens(run['top tokens'].data as Int32Array),
           logProbabilities: run['top log-probabilities'].data as Float32Array,
         },
       }),
@@ -122,21 +125,5 @@ export class EagleText {
     this.#depths = depths
     const positions = Int32Array.from(parents, (_, row) => this.length + depths[held + row])
     return tensor('i32', [parents.length], positions)
-  }
-
-  #targetTokens(tokens: Int32Array): Int32Array {
-    const { targetIds } = this.#parts
-    return targetIds === undefined ? tokens : tokens.map((token) => targetIds[token])
-  }
-
-  #widened(logits: Float32Array): Float32Array {
-    const { targetIds, spec } = this.#parts
-    if (targetIds === undefined) return logits
-    const rows = logits.length / targetIds.length
-    const wide = new Float32Array(rows * spec.vocabSize).fill(Number.NEGATIVE_INFINITY)
-    for (let row = 0; row < rows; row++)
-      for (let i = 0; i < targetIds.length; i++)
-        wide[row * spec.vocabSize + targetIds[i]] = logits[row * targetIds.length + i]
-    return wide
   }
 }

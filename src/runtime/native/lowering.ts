@@ -88,6 +88,10 @@ const loweringRules: { readonly [O in Exclude<OpName, TrainingOpName>]: Lowering
     program.call(9, program.view(x), program.view(y), widthOf(x))
   },
 
+  silu(program, { inputs: [x], outputs: [y] }) {
+    program.call(10, program.view(x), program.view(y), widthOf(y))
+  },
+
   split() {},
   concat() {},
   reshape() {},

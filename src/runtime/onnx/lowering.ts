@@ -36,6 +36,10 @@ const loweringRules: { readonly [O in OpName]: LoweringRule<O> } = {
     context.define(y, context.model.node('Mul', [silu(context, gate).silu, context.read(up)]))
   },
 
+  silu(context, { inputs: [x], outputs: [y] }) {
+    context.define(y, silu(context, x).silu)
+  },
+
   add(context, { inputs: [a, b], outputs: [y] }) {
     context.define(y, context.model.node('Add', [context.read(a), context.read(b)]))
   },

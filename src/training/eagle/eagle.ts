@@ -1,33 +1,23 @@
-import {
-  type Dtype,
-  type EagleHeadSpec,
-  eagleHeadTensors,
-  type ModelSpec,
-  openCheckpoint,
-  openEagleHead,
-} from '../../checkpoint/index.ts'
+import { type EagleHeadSpec, eagleHeadTensors, type ModelSpec, openEagleHead } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
-import { loadTargetModel, type TargetModel } from '../../model/index.ts'
-import { chooseExecutor } from '../../runtime/index.ts'
-import { memorySource, type Tensor, type TensorSource, tensor, toFloat32 } from '../../tensor/index.ts'
-import { openTokenizer, PackedDataset, type StreamState, type TokenBatch, temperatureRates } from '../data/index.ts'
+import { memorySource, type Tensor } from '../../tensor/index.ts'
+import type { PackedDataset } from '../data/index.ts'
+import {
+  type DraftVocabulary,
+  draftVocabulary,
+  type HeadTask,
+  type HeadTaskOptions,
+  knownVocabulary,
+  openHeadTask,
+  targetHead,
+} from '../heads/index.ts'
 import { type EagleObjectiveOptions, eagleObjective, sharedEmbedding, sharedHead } from '../objectives/eagle.ts'
 import { parametersOf, splitParameters } from '../parameters.ts'
-import type { TrainingTask } from '../runs/task.ts'
-import { datasetFingerprint, requireSequences, tokenStream, validationInputs } from '../runs/token-stream.ts'
-import { weightsFingerprint } from '../sources.ts'
-import { createTrainingStep } from '../training-step.ts'
-import { type DraftVocabulary, draftVocabulary, knownVocabulary } from './draft-vocabulary.ts'
 import { freshHead } from './fresh-head.ts'
 import { type NewHead, newHeadSpec } from './head-spec.ts'
 import { eagleInputs } from './step-inputs.ts'
-import { StateReader } from './target-states.ts'
 
-export interface EagleOptions {
-  /** A packed dataset: answers of the target, best of all. */
-  readonly data: string
-  /** The folder of the target. */
-  readonly target: string
+export interface EagleOptions extends HeadTaskOptions {
   /** A new head, or the folder of one to go on from: its shape, its tokens and its weights. */
   readonly head: NewHead | string
   /** Tokens that a new head knows; all unless given. */
@@ -35,17 +25,6 @@ export interface EagleOptions {
   readonly objective: EagleObjectiveOptions
   /** Amplitude of the uniform noise on the features of an `eagle`. */
   readonly noise: number
-  /** How the target runs: as it will when the head drafts for it, best of all. */
-  readonly dtype: Dtype
-  readonly sequences: number
-  /** Rows per sequence. */
-  readonly length: number
-  /** Exponent of the tasks' shares: see `temperatureRates`. */
-  readonly taskMix: number
-  /** Of initial weights, noise and the order of the data. */
-  readonly seed: number
-  readonly threads?: number
-  readonly optimiser: { readonly decay: number; readonly betas: readonly [number, number]; readonly clip: number }
 }
 
 /** What a run of a head keeps of it: JSON. */
@@ -55,90 +34,32 @@ export interface HeadRecord {
   readonly targetIds?: readonly number[]
 }
 
-/**
- * Training of an EAGLE head for a target, whose states are computed as they are needed. Throws as `openCheckpoint` and
- * `PackedDataset.open` do, and code `argument` for a head that cannot be, or data packed with another tokenizer.
- */
-export async function openEagle(options: EagleOptions): Promise<TrainingTask & { readonly coverage: number }> {
-  const {
-    data,
-    target: folder,
-    sequences,
-    length,
-    taskMix,
-    seed,
-    objective,
-    noise,
-    dtype,
-    threads,
-    optimiser,
-  } = options
-  const tokenizer = await openTokenizer(folder)
-  const dataset = await PackedDataset.open(data, { fingerprint: tokenizer.fingerprint })
-  const checkpoint = await openCheckpoint(folder)
-  let model: TargetModel | undefined
-  try {
-    const { spec: target, source } = checkpoint
+/** Training of an EAGLE head. Throws as `openHeadTask` does, and code `argument` for a head that cannot be. */
+export function openEagle(options: EagleOptions): Promise<HeadTask> {
+  const { seed, objective, noise } = options
+  return openHeadTask(options, async ({ spec: target, source }, dataset) => {
     const { spec, vocabulary, initial } = await beginning(options, target, dataset)
     const { draftIds, targetIds } = vocabulary
-    const { executor } = chooseExecutor({ ...(threads !== undefined && { threads }) })
-    model = await loadTargetModel(target, source, { executor, dtype, taps: spec.taps })
-    const reader = new StateReader(model, spec.taps, length)
+    const shared = {
+      [sharedEmbedding]: await source.read('model.embed_tokens.weight'),
+      [sharedHead]: await targetHead(source, target.tiedEmbeddings, targetIds),
+    }
     const inputs = { spec, steps: objective.steps, draftIds }
-    const inputsOf = async (batch: TokenBatch, place?: StreamState) => {
-      const states = await reader.read(batch)
-      const at = place && { amplitude: noise, seed, place: [place.epoch, place.index] as const }
-      return eagleInputs(batch, states, inputs, at)
-    }
-    const stream = { sequences, length, seed, taskRates: temperatureRates(dataset, taskMix) }
-    requireSequences(dataset, stream)
-    const shared = await sharedTensors(source, target.tiedEmbeddings, vocabulary)
-    const weights = memorySource({ ...(initial ?? freshHead(spec, shared[sharedHead], seed)), ...shared })
-    const step = await createTrainingStep(eagleObjective(spec, objective), weights, {
-      betas: optimiser.betas,
-      weightDecay: optimiser.decay,
-      maxGradientNorm: optimiser.clip,
-      ...(threads !== undefined && { threads }),
-    })
-    const fingerprint = datasetFingerprint(dataset)
-    const about = { folder, dtype, weights: await weightsFingerprint(source) }
     const record: HeadRecord = { head: spec, ...(targetIds && { targetIds: [...targetIds] }) }
-    const [running, shape] = [model, { sequences, length }]
-    const close = async () => {
-      reader.dispose()
-      await running.dispose()
-      await step.dispose()
-      await checkpoint.close()
-    }
     return {
       method: spec.kind,
-      step,
+      taps: spec.taps,
+      objective: eagleObjective(spec, objective),
+      weights: memorySource({ ...(initial ?? freshHead(spec, shared[sharedHead], seed)), ...shared }),
+      inputsOf(batch, states, place) {
+        const at = place && { amplitude: noise, seed, place: [place.epoch, place.index] as const }
+        return eagleInputs(batch, states, inputs, at)
+      },
+      identity: { head: spec, draftVocab: spec.draftVocabSize, ...objective, noise },
+      record: { ...record },
       coverage: vocabulary.coverage,
-      data: tokenStream(dataset, stream, inputsOf),
-      ...(dataset.split('validation').documentCount > 0 && {
-        validation: () => validationInputs(dataset, shape, inputsOf),
-      }),
-      identity: {
-        ...{ head: spec, draftVocab: spec.draftVocabSize, dataset: fingerprint, target: about.weights, dtype },
-        ...{ ...objective, noise, ...shape, taskMix, seed, ...optimiser },
-      },
-      model: { ...record },
-      about: {
-        folder: data,
-        fingerprint,
-        train: dataset.total('train'),
-        validation: dataset.total('validation'),
-        sources: dataset.info.sources,
-        target: about,
-      },
-      tokenizer: tokenizer.folder,
-      dispose: close,
     }
-  } catch (error) {
-    await model?.dispose()
-    await checkpoint.close()
-    throw error
-  }
+  })
 }
 
 interface Beginning {
@@ -181,16 +102,4 @@ export function headTensors(state: ReadonlyMap<string, Tensor>, spec: EagleHeadS
     ({ name, dimensions }) => [name, dimensions.map(({ size }) => size)] as const,
   )
   return splitParameters(parametersOf(state), new Map(shapes))
-}
-
-/** What the head shares with its target, in memory: the step has it as constants. */
-async function sharedTensors(source: TensorSource, tied: boolean, { targetIds }: DraftVocabulary) {
-  const embedding = await source.read('model.embed_tokens.weight')
-  const whole = tied ? embedding : await source.read('lm_head.weight')
-  if (targetIds === undefined) return { [sharedEmbedding]: embedding, [sharedHead]: whole }
-  const width = whole.shape[1]
-  const values = toFloat32(whole)
-  const rows = new Float32Array(targetIds.length * width)
-  for (const [row, id] of targetIds.entries()) rows.set(values.subarray(id * width, (id + 1) * width), row * width)
-  return { [sharedEmbedding]: embedding, [sharedHead]: tensor('f32', [targetIds.length, width], rows) }
 }

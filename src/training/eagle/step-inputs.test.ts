@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { tinyModel } from '../../model/tiny.ts'
-import { eagleInputs, rowsAhead } from './step-inputs.ts'
+import { rowsAhead } from '../heads/index.ts'
+import { eagleInputs } from './step-inputs.ts'
 import { tinyHeadSpec, tinyTokens } from './tiny.ts'
 
 test('rows ahead stay in their document', () => {

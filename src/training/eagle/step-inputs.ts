@@ -2,8 +2,8 @@ import type { EagleHeadSpec } from '../../checkpoint/index.ts'
 import { philox4x32 } from '../../decoding/index.ts'
 import { tensor } from '../../tensor/index.ts'
 import type { TokenBatch } from '../data/index.ts'
+import { rowsAhead, type TargetStates } from '../heads/index.ts'
 import type { StepInputs } from '../trainer/index.ts'
-import type { TargetStates } from './target-states.ts'
 
 export interface EagleInputOptions {
   readonly spec: EagleHeadSpec
@@ -64,16 +64,6 @@ export function eagleInputs(
     layout: { sequences, length, parents },
     tokens: rows,
   }
-}
-
-/** Of each row the one `distance` rows on in its document; the row itself where the document ends before. */
-export function rowsAhead(parents: Int32Array, distance: number): Int32Array {
-  const ahead = new Int32Array(parents.length)
-  for (let row = parents.length - 1, left = 0; row >= 0; row--) {
-    left = parents[row + 1] === row ? left + 1 : 0
-    ahead[row] = left >= distance ? row + distance : row
-  }
-  return ahead
 }
 
 /** Keeps these numbers apart from all others that philox is asked for. */

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { loadTargetModel } from '../../model/index.ts'
 import { tinyModel } from '../../model/tiny.ts'
 import { referenceExecutor } from '../../runtime/index.ts'
+import { tinyTokens } from '../eagle/tiny.ts'
 import { StateReader } from './target-states.ts'
-import { tinyTokens } from './tiny.ts'
 
 const { spec, source } = tinyModel()
 const load = (taps: number[]) => loadTargetModel(spec, source, { executor: referenceExecutor, dtype: 'f32', taps })

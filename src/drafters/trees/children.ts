@@ -1,6 +1,12 @@
 import type { Prefilled, Ranking, TokenHistory } from '../../decoding/index.ts'
 import type { EagleHeadOutput, EagleOutputs, Top } from '../../model/index.ts'
-import type { Child } from './candidates.ts'
+
+/** What may follow a node, in a head's opinion. */
+export interface Child {
+  readonly token: number
+  /** Of the token, given that its parent is accepted: at most 0. */
+  readonly logProbability: number
+}
 
 /** What may follow a node, and where siblings are drawn, the distribution [vocab] they were drawn from. */
 export interface Followers {
@@ -8,11 +14,14 @@ export interface Followers {
   readonly drawnFrom?: Float32Array
 }
 
+/** What a pass of a head says of its rows. */
+export type HeadOutputs = Pick<EagleOutputs, 'top' | 'logits'>
+
 /** Makes children of what a pass of the head says of a row. */
 export interface ChildRule {
   readonly wants: readonly EagleHeadOutput[]
-  /** `history` is the text with the path to the node. */
-  of(outputs: EagleOutputs, row: number, history: TokenHistory): Followers
+  /** `history` is the text with the path to the node; its length is the output position that they are guessed for. */
+  of(outputs: HeadOutputs, row: number, history: TokenHistory): Followers
 }
 
 export interface ChildOptions {

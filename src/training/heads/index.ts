@@ -1,0 +1,6 @@
+export { type DraftVocabulary, draftVocabulary, knownVocabulary } from './draft-vocabulary.ts'
+export { type HeadMethod, type HeadTask, type HeadTaskOptions, openHeadTask } from './head-task.ts'
+export { rowsAhead } from './rows-ahead.ts'
+export { targetHead } from './target-head.ts'
+export { StateReader, type TargetStates } from './target-states.ts'
+export { type HeadRunOptions, type TrainedHead, trainHead } from './train-head.ts'
