@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { EagleHeadModel, EagleText, Target, TargetModel } from '../model/index.ts'
-import { measureHeadCosts } from './head-costs.ts'
+import type { EagleHeadModel, EagleText, MedusaModel, Target, TargetModel } from '../model/index.ts'
+import { measureHeadCosts, measureMedusaCost } from './head-costs.ts'
 
 /** A clock that only passes move, and a machine that gets slower with each of them. */
 let clock = 0
@@ -75,4 +75,21 @@ test('rows that the context of the head has no room for are not measured', async
   const cost = await measureHeadCosts(head, timedTarget(10, []))
   expect(Math.max(...largest)).toBe(4)
   expect(cost(16)).toBeCloseTo(0.2, 1)
+})
+
+test('Medusa heads are timed beside passes of their target', async () => {
+  const disposed: string[] = []
+  const heads: Partial<MedusaModel> = {
+    spec: {
+      ...{ headCount: 3, layerCount: 1, hiddenSize: 4, vocabSize: 8, draftVocabSize: 8 },
+      ...{ bias: true, lmHead: 'target' },
+    },
+    async forward(feature, outputs) {
+      expect([feature.length, outputs]).toEqual([4, ['top']])
+      take(2)
+      return {}
+    },
+  }
+  expect(await measureMedusaCost(heads as MedusaModel, timedTarget(8, disposed))).toBeCloseTo(0.25, 2)
+  expect(disposed).toEqual(['target'])
 })

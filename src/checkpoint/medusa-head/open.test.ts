@@ -135,13 +135,7 @@ describe('what does not fit together is an error that names it', () => {
       'checkpoint',
       'no tensor "lm_heads.1.weight", expected [320, 16] (config.json: num_heads, original_lm_head)',
     ],
-    [
-      'a head too many',
-      () => {},
-      { num_heads: 1 },
-      'checkpoint',
-      'unexpected tensor "blocks.1.layers.0.bias" [16]',
-    ],
+    ['a head too many', () => {}, { num_heads: 1 }, 'checkpoint', 'unexpected tensor "blocks.1.layers.0.bias" [16]'],
     [
       'another shape',
       (t) => t.set('blocks.0.layers.0.weight', f32(16, 8)),
