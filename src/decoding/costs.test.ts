@@ -49,3 +49,13 @@ test('between measured points v goes straight, behind the last one on, and never
   expect([1, 2, 3, 4, 6, 8, 12].map(v)).toEqual([1, 1, 1.5, 2, 2.5, 3, 4])
   expect([1, 9].map(passCosts(1, []).v)).toEqual([1, 1])
 })
+
+test('a point that something disturbed does not make all larger passes dear', () => {
+  const { v } = passCosts(1, [
+    [2, 1.1],
+    [4, 3.6],
+    [8, 1.7],
+    [16, 2.6],
+  ])
+  expect([1, 2, 4, 8, 16].map(v)).toEqual([1, 1.1, 1.7, 1.7, 2.6])
+})

@@ -14,10 +14,14 @@ const turns = 25
 export const warmUpMs = 100
 export const positions = 128
 
-/** v(T) from a few measured points [rows, v]: straight lines between them, the last one goes on. */
+/**
+ * v(T) from a few measured points [rows, v]: straight lines between them, the last one goes on. It never falls: what disturbs
+ * a measurement makes it slower, so that a point above one of more rows is taken for that one.
+ */
 export function passCosts(rowMs: number, points: readonly (readonly [rows: number, v: number])[]): PassCosts {
   const line: [number, number][] = [[1, 1]]
-  for (const [rows, v] of points) line.push([rows, Math.max(v, line[line.length - 1][1])])
+  for (const [i, [rows]] of points.entries())
+    line.push([rows, Math.max(1, Math.min(...points.slice(i).map(([, v]) => v)))])
   return {
     rowMs,
     v(rows) {
