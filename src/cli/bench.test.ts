@@ -83,7 +83,7 @@ describe('paceline bench', () => {
 
   test('refuses what is wrong before a model is loaded', async () => {
     const wrong: [args: string[], code: number, message: RegExp][] = [
-      [['--drafters', 'medusa'], 2, /there is no drafter "medusa"/],
+      [['--drafters', 'hydra'], 2, /there is no drafter "hydra"/],
       [['--temperature', '0,x'], 2, /--temperature/],
       [['--drafters', 'draft:oracle', '--rule', 'rejection', '--temperature', '1'], 2, /draft:oracle cannot know/],
       [['--suite', at('nowhere')], 1, /nowhere: cannot be read/],

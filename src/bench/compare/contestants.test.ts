@@ -23,6 +23,6 @@ test('the oracle knows the text of each prompt, others are the same drafter for 
   expect(constant.drafterOf([1])).toBe(constant.drafterOf([2]))
 })
 
-test.each([[['medusa']], [['draft:constant-0']], [['draft:oracle-3']], [['none=x']]])('%j is refused', (names) => {
+test.each([[['hydra']], [['draft:constant-0']], [['draft:oracle-3']], [['none=x']]])('%j is refused', (names) => {
   expect(() => readContestants(names)).toThrow(expect.objectContaining({ code: 'argument' }))
 })
