@@ -49,6 +49,8 @@ export async function exportRun(
     provenance: {
       method: record.method,
       command: record.command,
+      // A resumed run says no more on its command line than where it is.
+      options: record.options,
       data: record.data,
       metrics: {
         update,
