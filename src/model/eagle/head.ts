@@ -49,7 +49,7 @@ export async function loadEagleHead(
       `the head knows ${spec.draftVocabSize} tokens, and ${targetIds?.length ?? 'all'} ids were given for them`,
     )
   const parted = await withColumns(head, 'fc.weight', joinedWidths(spec))
-  const source = spec.kind === 'eagle' ? await withTargetHead(parted, target, targetSource, targetIds) : parted
+  const source = spec.kind === 'eagle' ? withTargetHead(parted, target, targetSource, targetIds) : parted
   const layer = await executor.compile(eagleGraph(spec, dtype, top), source)
   const rest = async (): Promise<[Executable | undefined, Embedding]> => [
     spec.kind === 'eagle3' ? await executor.compile(fuseGraph(spec, dtype), source) : undefined,

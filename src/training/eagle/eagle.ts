@@ -42,7 +42,7 @@ export function openEagle(options: EagleOptions): Promise<HeadTask> {
     const { draftIds, targetIds } = vocabulary
     const shared = {
       [sharedEmbedding]: await source.read('model.embed_tokens.weight'),
-      [sharedHead]: await targetHead(source, target.tiedEmbeddings, targetIds),
+      [sharedHead]: await targetHead({ spec: target, source }, targetIds),
     }
     const inputs = { spec, steps: objective.steps, draftIds }
     const record: HeadRecord = { head: spec, ...(targetIds && { targetIds: [...targetIds] }) }

@@ -46,7 +46,7 @@ export function openMedusa(options: MedusaOptions): Promise<HeadTask> {
   return openHeadTask(options, async ({ spec: target, source }, dataset) => {
     const { spec, vocabulary, initial } = await beginning(options, target, dataset)
     const { draftIds, targetIds } = vocabulary
-    const matrix = await targetHead(source, target.tiedEmbeddings, targetIds)
+    const matrix = await targetHead({ spec: target, source }, targetIds)
     const record: MedusaRecord = { heads: spec, ...(targetIds && { targetIds: [...targetIds] }) }
     return {
       method: 'medusa',
