@@ -50,7 +50,10 @@ export interface ProgramDescription {
 
 export class Program {
   constructor(pool: Pool, description: ProgramDescription)
-  /** `held`: how many of the rows since the cache's last commit or truncate stay beside those of this run; 0 unless given. */
+  /**
+   * `held`: how many of the rows since the cache's last commit or truncate stay beside those of this run; 0 unless given.
+   * `riders`: rows of this run from this one on see the cache's prefix; none unless given.
+   */
   run(
     rows: number,
     inputs: readonly (Float32Array | Int32Array)[],
@@ -58,6 +61,7 @@ export class Program {
     parents: Int32Array | null,
     wanted: Int32Array | readonly number[],
     held?: number | null,
+    riders?: number | null,
   ): (Float32Array | Int32Array)[]
   /** Bytes of the arena and scratch memory; grows with the rows of a run. */
   readonly bytes: number
@@ -73,5 +77,10 @@ export class Cache {
   /** Appends these of the rows since the last commit or truncate: a path from a row whose parent is -1 downwards. */
   commit(path: Int32Array): void
   truncate(length: number): void
+  /**
+   * Puts keys and values in front of the positions, which riders see and no other row does: of each layer [count, kvHeads,
+   * headDim]. A count of 0, without layers, takes them away. The cache must be empty.
+   */
+  setPrefix(count: number, keys: readonly Float32Array[], values: readonly Float32Array[]): void
   dispose(): void
 }

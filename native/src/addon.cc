@@ -121,6 +121,37 @@ napi_value truncate(const Call& call) {
   return nullptr;
 }
 
+// Keys or values of the layers of a prefix, as they lie in memory that JavaScript owns.
+std::vector<const float*> layersOf(napi_env env, const std::vector<napi_value>& arrays, const Cache& cache, const char* name,
+                                   int64_t count) {
+  std::vector<const float*> layers;
+  for (napi_value array : arrays) {
+    const Bytes bytes = bytesOf(env, array, name);
+    const size_t layer = layers.size();
+    if (layer >= cache.specs().size()) throw argumentError(std::string(name) + ": more layers than the cache has");
+    const CacheSpec& spec = cache.specs()[layer];
+    const size_t expected = size_t{1} * count * spec.kvHeads * spec.headDim;
+    if (bytes.type != napi_float32_array || bytes.length != expected)
+      throw argumentError(std::string(name) + " of layer " + std::to_string(layer) + ": expected a Float32Array of " +
+                          std::to_string(expected) + " elements");
+    layers.push_back(static_cast<const float*>(bytes.data));
+  }
+  return layers;
+}
+
+napi_value setPrefix(const Call& call) {
+  const std::shared_ptr<Cache> cache = objectOf<Cache>(call.env, call.self);
+  const int64_t count = toInteger(call.env, call[0], "count");
+  if (count < 0 || count > Cache::kMaxCapacity) 
+    throw argumentError("a prefix has no " + std::to_string(count) + " entries");
+  // What may run JavaScript (getters) comes first; after it, memory of typed arrays stays where it is.
+  const std::vector<napi_value> keys = elements(call.env, call[1], "keys"), values = elements(call.env, call[2], "values");
+  cache->setPrefix(count, layersOf(call.env, keys, *cache, "keys", count),
+                   layersOf(call.env, values, *cache, "values", count));
+  handleOf<Cache>(call.env, call.self).report(call.env, cache->bytes());
+  return nullptr;
+}
+
 napi_value define(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {method<isa>("isa"), method<availableIsas>("availableIsas"),
                                                   method<releaseMemory>("releaseMemory")};
@@ -133,7 +164,8 @@ napi_value define(napi_env env, napi_value exports) {
   defineProgram(env, exports);
   defineClass<Cache>(env, exports, callback<makeCache>,
                      {getter<cacheLength>("length"), getter<cacheCapacity>("capacity"), getter<cacheBytes>("bytes"),
-                      method<commit>("commit"), method<truncate>("truncate"), method<dispose<Cache>>("dispose")});
+                      method<commit>("commit"), method<truncate>("truncate"), method<setPrefix>("setPrefix"),
+                      method<dispose<Cache>>("dispose")});
   return exports;
 }
 

@@ -45,6 +45,7 @@ napi_value run(const Call& call) {
   const std::shared_ptr<Program> program = objectOf<Program>(env, call.self);
   const int64_t rows = toInteger(env, call[0], "rows");
   const int64_t held = isNone(env, call[5]) ? 0 : toInteger(env, call[5], "held");
+  const int64_t riders = isNone(env, call[6]) ? rows : toInteger(env, call[6], "riders");
   // What may run JavaScript (getters) comes first; after it, memory of typed arrays stays where it is.
   const std::vector<napi_value> arrays = elements(env, call[1], "inputs");
   const std::vector<int64_t> wanted = integers(env, call[4], "wanted");
@@ -59,7 +60,8 @@ napi_value run(const Call& call) {
       throw argumentError("inputs: expected Float32Array or Int32Array");
     inputs.push_back({bytes.type == napi_float32_array ? DType::kF32 : DType::kI32, bytes.data, bytes.length});
   }
-  program->run(rows, inputs, cache ? cache->object.get() : nullptr, parents.data(), parents.size(), wanted, held);
+  program->run(rows, inputs, cache ? cache->object.get() : nullptr, parents.data(), parents.size(), wanted, held,
+               riders);
   if (cache) cache->report(env, cache->object->bytes());
 
   napi_value results;

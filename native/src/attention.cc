@@ -24,11 +24,12 @@ void Attention::checkParents(const int32_t* parents, int32_t rows, int64_t held)
   }
 }
 
-void Attention::begin(const int32_t* parents, int32_t rows, Cache* cache) {
+void Attention::begin(const int32_t* parents, int32_t rows, int32_t riders, Cache* cache) {
   cache_ = cache;
   parents_ = cache->waiting();
   held_ = static_cast<int32_t>(parents_.size());
   rows_ = rows;
+  ordinary_ = cache->prefix() > 0 ? riders : rows;
   parents_.insert(parents_.end(), parents, parents + rows);
   depths_.resize(parents_.size());
   maxDepth_ = 0;
@@ -36,7 +37,7 @@ void Attention::begin(const int32_t* parents, int32_t rows, Cache* cache) {
     depths_[row] = parents_[row] < 0 ? 0 : depths_[parents_[row]] + 1;
     maxDepth_ = std::max(maxDepth_, depths_[row]);
   }
-  const size_t keys = size_t{1} * cache->length() + maxDepth_ + 1;
+  const size_t keys = size_t{1} * cache->prefix() + cache->length() + maxDepth_ + 1;
   const size_t groupRows = std::min(rows, kGroupQueries), own = groupRows * (maxDepth_ + 1);
   if (keys <= maxKeys_ && groupRows <= maxRows_ && own <= maxOwn_) return;
   maxKeys_ = std::max(maxKeys_, roundUp(keys + keys / 4, 64));
@@ -69,17 +70,23 @@ Attention::Room Attention::roomOf(int thread) const {
 }
 
 // Rows whose keys a window cuts are worked on one by one: they share no beginning.
-int32_t Attention::groupCount(int32_t kvHeads, int32_t queries, int32_t window) const {
-  if (window >= 0 && cache_->length() + maxDepth_ + 1 > window) return rows_;
+int32_t Attention::groupCount(int32_t rows, int32_t kvHeads, int32_t queries, int32_t window) const {
+  if (window >= 0 && cache_->length() + maxDepth_ + 1 > window) return rows;
   const int32_t groupRows = std::max(1, kGroupQueries / queries);
-  return std::min(rows_, std::max((rows_ + groupRows - 1) / groupRows, (threads_ + kvHeads - 1) / kvHeads));
+  return std::min(rows, std::max((rows + groupRows - 1) / groupRows, (threads_ + kvHeads - 1) / kvHeads));
+}
+
+Attention::Groups Attention::groupsOf(int32_t kvHeads, int32_t queries, int32_t window) const {
+  return {groupCount(ordinary_, kvHeads, queries, window), groupCount(rows_ - ordinary_, kvHeads, queries, window)};
 }
 
 // Afterwards `path` is that of the group's first row.
-Attention::Group Attention::groupOf(int32_t index, int32_t groups, int32_t* path) const {
-  const int64_t rows = rows_;
-  Group group{static_cast<int32_t>(held_ + rows * index / groups),
-              static_cast<int32_t>(held_ + rows * (index + 1) / groups), 0};
+Attention::Group Attention::groupAt(int32_t index, const Groups& groups, int32_t* path) const {
+  const bool rider = index >= groups.ordinary;
+  const int32_t first = held_ + (rider ? ordinary_ : 0);
+  const int64_t rows = rider ? rows_ - ordinary_ : ordinary_, count = rider ? groups.riders : groups.ordinary;
+  const int64_t at = rider ? index - groups.ordinary : index;
+  Group group{static_cast<int32_t>(first + rows * at / count), static_cast<int32_t>(first + rows * (at + 1) / count), 0};
   for (int32_t row = group.begin; row >= 0; row = parents_[row]) path[depths_[row]] = row;
   group.common = depths_[group.begin] + 1;
   for (int32_t row = group.begin + 1; row < group.end; row++) {
@@ -92,7 +99,7 @@ Attention::Group Attention::groupOf(int32_t index, int32_t groups, int32_t* path
 
 int Attention::chunks(int32_t kvHeads, int32_t heads, int32_t window) const {
   if (threads_ == 1) return 1;
-  const int64_t units = int64_t{kvHeads} * groupCount(kvHeads, heads / kvHeads, windows_[window]);
+  const int64_t units = int64_t{kvHeads} * groupsOf(kvHeads, heads / kvHeads, windows_[window]).count();
   return static_cast<int>(std::min<int64_t>(units, 4 * threads_));
 }
 
@@ -100,13 +107,14 @@ void Attention::run(const Kernels& kernels, const AttentionRows& rows, int chunk
   store(rows, chunk, chunks);
   const int32_t window = windows_[rows.window], length = cache_->length();
   const int32_t queries = rows.heads / rows.kvHeads;
-  const int64_t groups = groupCount(rows.kvHeads, queries, window), units = groups * rows.kvHeads;
+  const Groups groups = groupsOf(rows.kvHeads, queries, window);
+  const int64_t units = int64_t{groups.count()} * rows.kvHeads;
   const Room room = roomOf(thread);
   // Heads innermost: those of one group have its path in common.
   for (int64_t unit = units * chunk / chunks; unit < units * (chunk + 1) / chunks; unit++) {
     const int32_t head = static_cast<int32_t>(unit % rows.kvHeads);
     const size_t column = size_t{1} * head * rows.headDim;
-    const Group group = groupOf(static_cast<int32_t>(unit / rows.kvHeads), static_cast<int32_t>(groups), room.path);
+    const Group group = groupAt(static_cast<int32_t>(unit / rows.kvHeads), groups, room.path);
     const float* cachedKeys = cache_->keys(rows.layer, head);
     const float* cachedValues = cache_->values(rows.layer, head);
     // A row's own run, or an earlier one: the numbers are the same, only where they lie differs.
@@ -122,6 +130,12 @@ void Attention::run(const Kernels& kernels, const AttentionRows& rows, int chunk
     const int32_t all = length + group.common;
     const int32_t firstKey = window < 0 ? 0 : std::max(0, all - window);  // a group of one row, or nothing is cut
     int32_t shared = 0;
+    if (group.begin >= held_ + ordinary_) {
+      for (; shared < cache_->prefix(); shared++) {
+        room.keys[shared] = cache_->prefixKeys(rows.layer, head) + size_t{1} * shared * rows.headDim;
+        room.values[shared] = cache_->prefixValues(rows.layer, head) + size_t{1} * shared * rows.headDim;
+      }
+    }
     for (int32_t slot = firstKey; slot < length; slot++, shared++) {
       room.keys[shared] = cachedKeys + size_t{1} * slot * rows.headDim;
       room.values[shared] = cachedValues + size_t{1} * slot * rows.headDim;

@@ -1,6 +1,6 @@
 // Attention of the rows of a run over the cache, the rows held from runs before, and one another: a row sees the cache,
-// its ancestors, itself, in this order, the order that sums of plain decoding have. Rows are numbered from the first one
-// held: the run's own begin at `held`.
+// its ancestors, itself, in this order, the order that sums of plain decoding have. Riders, the last rows of a run, see the
+// cache's prefix before all that. Rows are numbered from the first one held: the run's own begin at `held`.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -27,8 +27,9 @@ class Attention {
   void configure(int threads, int32_t maxQueries, std::vector<int32_t> windows);
   // Throws Error unless -1 <= parents[i] < held + i. Call before anything of the run is changed.
   static void checkParents(const int32_t* parents, int32_t rows, int64_t held);
-  // For the layers of one run, after `cache->begin`. `parents`: of the run's own rows.
-  void begin(const int32_t* parents, int32_t rows, Cache* cache);
+  // For the layers of one run, after `cache->begin`. `parents`: of the run's own rows, of which those from `riders` on are
+  // riders.
+  void begin(const int32_t* parents, int32_t rows, int32_t riders, Cache* cache);
   // Parts into which the work on one layer divides well.
   int chunks(int32_t kvHeads, int32_t heads, int32_t window) const;
   // Part `chunk` of `chunks`, on thread `thread`. All parts together leave the rows' keys and values behind the cache's
@@ -55,8 +56,15 @@ class Attention {
     float* scores;
   };
 
-  int32_t groupCount(int32_t kvHeads, int32_t queries, int32_t window) const;
-  Group groupOf(int32_t index, int32_t groups, int32_t* path) const;
+  // Rows that see the same beginning: all, or where there is a prefix those without it, then those with it.
+  struct Groups {
+    int32_t ordinary, riders;
+    int32_t count() const { return ordinary + riders; }
+  };
+
+  Groups groupsOf(int32_t kvHeads, int32_t queries, int32_t window) const;
+  int32_t groupCount(int32_t rows, int32_t kvHeads, int32_t queries, int32_t window) const;
+  Group groupAt(int32_t index, const Groups& groups, int32_t* path) const;
   void store(const AttentionRows& rows, int chunk, int chunks) const;
   size_t roomBytes() const;
   Room roomOf(int thread) const;
@@ -68,6 +76,7 @@ class Attention {
   // Of the run.
   Cache* cache_ = nullptr;
   int32_t held_ = 0, rows_ = 0;
+  int32_t ordinary_ = 0;  // of the run's rows those that see no prefix, the first ones
   std::vector<int32_t> parents_;
   std::vector<int32_t> depths_;  // rows above a row
   int32_t maxDepth_ = 0;

@@ -41,9 +41,9 @@ void Cache::check(int64_t held, int32_t rows) const {
 void Cache::begin(int64_t held, int32_t rows) {
   check(held, rows);
   parents_.resize(held);
-  const int64_t kept = length_ + held, needed = kept + rows;
+  const int64_t kept = prefix_ + length_ + held, needed = kept + rows;
   // A quarter more than needed: the copies of all growth together stay below five times the cache.
-  const int64_t slots = std::min<int64_t>(capacity_, roundUp(needed + needed / 4, kSlotStep));
+  const int64_t slots = std::min<int64_t>(prefix_ + capacity_, roundUp(needed + needed / 4, kSlotStep));
   for (Layer& layer : layers_) {
     if (needed <= layer.slots) continue;
     const size_t slotBytes = sizeof(float) * layer.spec.headDim, bytes = layer.spec.kvHeads * slots * slotBytes;
@@ -68,11 +68,11 @@ void Cache::commit(const int32_t* path, size_t count) {
                           std::to_string(before));
     before = row;
   }
-  for (const Layer& layer : layers_) {
-    const size_t width = layer.spec.headDim;
-    for (int32_t head = 0; head < layer.spec.kvHeads; head++) {
-      float* const keys = layer.at(layer.keys, head) + length_ * width;
-      float* const values = layer.at(layer.values, head) + length_ * width;
+  for (size_t layer = 0; layer < layers_.size(); layer++) {
+    const size_t width = specs_[layer].headDim;
+    for (int32_t head = 0; head < specs_[layer].kvHeads; head++) {
+      float* const keys = this->keys(static_cast<int32_t>(layer), head) + length_ * width;
+      float* const values = this->values(static_cast<int32_t>(layer), head) + length_ * width;
       // Parents come before their children, so path[i] >= i: no row is written over before it has moved.
       for (size_t i = 0; i < count; i++) {
         if (path[i] == static_cast<int32_t>(i)) continue;
@@ -91,6 +91,35 @@ void Cache::truncate(int64_t length) {
                         std::to_string(length));
   length_ = static_cast<int32_t>(length);
   parents_.clear();
+}
+
+void Cache::setPrefix(int64_t count, const std::vector<const float*>& keys, const std::vector<const float*>& values) {
+  if (length_ > 0 || !parents_.empty()) throw argumentError("a prefix needs an empty cache: truncate it to 0 before");
+  if (count < 0 || count > kMaxCapacity)
+    throw argumentError("a prefix has 0 to " + std::to_string(kMaxCapacity) + " entries, got " + std::to_string(count));
+  const size_t layers = count == 0 ? 0 : specs_.size();
+  if (keys.size() != layers || values.size() != layers)
+    throw argumentError("a prefix has keys and values of " + std::to_string(layers) + " layers, got " +
+                        std::to_string(keys.size()) + " and " + std::to_string(values.size()));
+  std::vector<Layer> fresh;
+  for (size_t l = 0; l < specs_.size(); l++) {
+    const CacheSpec& spec = specs_[l];
+    const size_t width = spec.headDim, bytes = count * spec.kvHeads * width * sizeof(float);
+    if (count == 0) {
+      fresh.push_back({spec, Buffer(), Buffer()});
+      continue;
+    }
+    fresh.push_back({spec, Buffer(bytes), Buffer(bytes), count});
+    for (int32_t head = 0; head < spec.kvHeads; head++) {
+      for (int64_t i = 0; i < count; i++) {
+        const size_t from = (i * spec.kvHeads + head) * width, to = i * width;
+        std::memcpy(fresh[l].at(fresh[l].keys, head) + to, keys[l] + from, sizeof(float) * width);
+        std::memcpy(fresh[l].at(fresh[l].values, head) + to, values[l] + from, sizeof(float) * width);
+      }
+    }
+  }
+  layers_ = std::move(fresh);
+  prefix_ = static_cast<int32_t>(count);
 }
 
 }  // namespace paceline

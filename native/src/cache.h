@@ -1,4 +1,5 @@
-// Keys and values of the positions decided so far, and of the rows that ran since, which wait behind them.
+// Keys and values of the positions decided so far, and of the rows that ran since, which wait behind them. In front of
+// them there may be a prefix, which riders see and no other row does.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -38,12 +39,20 @@ class Cache {
   void commit(const int32_t* path, size_t count);
   void truncate(int64_t length);
 
-  // Keys and values of a head of a layer: [slots, headDim]. What attention reads lies in one piece.
-  float* keys(int32_t layer, int32_t head) const { return layers_[layer].at(layers_[layer].keys, head); }
-  float* values(int32_t layer, int32_t head) const { return layers_[layer].at(layers_[layer].values, head); }
+  // Puts these in front of the positions: of each layer [count, kvHeads, headDim]; a count of 0 takes them away. Throws
+  // Error, code "argument", unless the cache is empty.
+  void setPrefix(int64_t count, const std::vector<const float*>& keys, const std::vector<const float*>& values);
+  int32_t prefix() const { return prefix_; }
+
+  // Keys and values of a head of a layer, from position 0 on: [slots, headDim]. What attention reads lies in one piece.
+  float* keys(int32_t layer, int32_t head) const { return prefixKeys(layer, head) + behindPrefix(layer); }
+  float* values(int32_t layer, int32_t head) const { return prefixValues(layer, head) + behindPrefix(layer); }
+  // Those of the prefix: [prefix, headDim].
+  float* prefixKeys(int32_t layer, int32_t head) const { return layers_[layer].at(layers_[layer].keys, head); }
+  float* prefixValues(int32_t layer, int32_t head) const { return layers_[layer].at(layers_[layer].values, head); }
 
  private:
-  // [kvHeads, slots, headDim]
+  // [kvHeads, slots, headDim]: the prefix, then the positions, then the rows that wait.
   struct Layer {
     CacheSpec spec;
     Buffer keys, values;
@@ -52,8 +61,11 @@ class Cache {
     float* at(const Buffer& buffer, int32_t head) const { return buffer.floats() + head * slots * spec.headDim; }
   };
 
+  size_t behindPrefix(int32_t layer) const { return size_t{1} * prefix_ * specs_[layer].headDim; }
+
   const std::vector<CacheSpec> specs_;
   const int32_t capacity_;
+  int32_t prefix_ = 0;
   int32_t length_ = 0;
   std::vector<Layer> layers_;
   std::vector<int32_t> parents_;  // of the rows that wait

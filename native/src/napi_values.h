@@ -29,7 +29,7 @@ inline void check(napi_env env, napi_status status) {
 // The arguments of a call.
 class Call {
  public:
-  static constexpr size_t kMost = 6;
+  static constexpr size_t kMost = 7;
 
   Call(napi_env caller, napi_callback_info info) : env(caller) {
     size_t count = kMost;  // missing ones become undefined

@@ -32,14 +32,18 @@ Program::Program(std::shared_ptr<Pool> pool, ProgramDescription description)
 }
 
 void Program::run(int64_t rows, const std::vector<RunInput>& inputs, Cache* cache, const int32_t* parents,
-                  size_t parentCount, const std::vector<int64_t>& wanted, int64_t held) {
+                  size_t parentCount, const std::vector<int64_t>& wanted, int64_t held, int64_t riders) {
   check(rows, inputs, cache, parentCount, wanted, held);
+  if (riders == kNoRiders) riders = rows;
+  if (riders < 0 || riders > rows || (!cache && riders < rows))
+    throw argumentError("riders: expected 0 to " + std::to_string(rows) + ", the first row that is one, of a run with a cache, got " +
+                        std::to_string(riders));
   if (cache) Attention::checkParents(parents, static_cast<int32_t>(rows), held);
   const size_t steps = stepsFor(wanted);
   reserve(static_cast<int32_t>(rows));
   if (cache) {
     cache->begin(held, rows_);
-    attention_.begin(parents, rows_, cache);
+    attention_.begin(parents, rows_, static_cast<int32_t>(riders), cache);
   }
   inputs_ = &inputs;
   int phases = 1;  // the first one takes the inputs in

@@ -54,12 +54,13 @@
 // A run stops after the largest lastOp of the outputs wanted, though not before the last ATTENTION. Outputs are copied
 // out at the end: no later operation may overwrite one (this is the planner's duty, it is not checked).
 //
-// program.run(rows, inputs, cache, parents, wanted, held = 0) -> TypedArray[]
+// program.run(rows, inputs, cache, parents, wanted, held = 0, riders = rows) -> TypedArray[]
 //   rows: 1 .. 4096. inputs: one Float32Array or Int32Array [rows, width] per input. When `caches` is not empty, cache:
 //   a Cache for the same `caches`, and parents: Int32Array [rows], -1 <= parents[i] < held + i; otherwise both null.
 //   wanted: numbers of the outputs to return (Int32Array or number[]); the result has one fresh array [rows, width] for
 //   each. held: how many of the rows that ran since the cache's last commit or truncate stay; the others are forgotten.
-//   The rows of this run are numbered held, held + 1, .. as parents and in a commit; 0 without a cache.
+//   The rows of this run are numbered held, held + 1, .. as parents and in a commit; 0 without a cache. riders: rows of
+//   this run from this one (0 .. rows) on see the cache's prefix before all else; no row does without a cache.
 //
 // Everything is checked: a wrong program or run is an Error (`code` 'argument', 'context' or 'runtime'), never a crash.
 // ---------------------------------------------------------------------------------------------------------------------
@@ -101,13 +102,15 @@ struct RunInput {
 class Program {
  public:
   static constexpr int kMaxRows = 4096;
+  // As many rows as there are: none of them is a rider.
+  static constexpr int64_t kNoRiders = int64_t{1} << 62;
 
   // Throws Error when the description breaks a rule of the format.
   Program(std::shared_ptr<Pool> pool, ProgramDescription description);
 
   // Throws Error, before anything is changed, for arguments that do not fit. Then `copyOutput` gives what was wanted.
   void run(int64_t rows, const std::vector<RunInput>& inputs, Cache* cache, const int32_t* parents, size_t parentCount,
-           const std::vector<int64_t>& wanted, int64_t held = 0);
+           const std::vector<int64_t>& wanted, int64_t held = 0, int64_t riders = kNoRiders);
 
   DType outputType(int64_t output) const { return code_.outputs[output].dtype; }
   // Elements of an output of the last run.

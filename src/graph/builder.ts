@@ -63,9 +63,16 @@ export class GraphBuilder {
     return this.apply('rope', [x, positions], attributes)[0]
   }
 
-  /** `own`: further keys and values, one after the other, of which a row sees its own row. */
-  attention(q: Value, k: Value, v: Value, attributes: Operations['attention'], own: readonly Value[] = []): Value {
-    return this.apply('attention', [q, k, v, ...own], attributes)[0]
+  /** `prefix`: keys and values that riders see. `own`: further ones, one after the other, of which a row sees its own row. */
+  attention(
+    q: Value,
+    k: Value,
+    v: Value,
+    attributes: Omit<Operations['attention'], 'prefix'>,
+    { prefix, own = [] }: { readonly prefix?: readonly [Value, Value]; readonly own?: readonly Value[] } = {},
+  ): Value {
+    const inputs = [q, k, v, ...(prefix ?? []), ...own]
+    return this.apply('attention', inputs, { ...attributes, ...(prefix && { prefix: true }) })[0]
   }
 
   siluMul(gate: Value, up: Value): Value {

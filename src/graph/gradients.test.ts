@@ -32,6 +32,7 @@ function expectGradients(
   operands: Operands,
   write: (g: GraphBuilder, values: Record<string, Value>) => Value[],
   parents: number[] = [],
+  ridersFrom = parents.length,
 ): void {
   const g = new GraphBuilder()
   const values = Object.fromEntries(
@@ -58,7 +59,7 @@ function expectGradients(
       graph,
       () => new Float32Array(0),
       { ...given, ...Object.fromEntries(mixes.map((mix, i) => [`mix ${i}`, mix])) },
-      { past: [], parents, fresh: [] },
+      { past: [], parents, fresh: [], isRider: (row) => row >= ridersFrom },
     )
   const lossAt = (given: Operands) => {
     const out = run(given)
@@ -164,9 +165,45 @@ describe('the gradient equals the slope of the loss', () => {
           expectGradients(
             { q: f32([t, heads, 3], s), k: f32([t, kvHeads, 3], s + 1), v: f32([t, kvHeads, 3], s + 2), ...own },
             (g, { q, k, v, ...own }) => [
-              g.attention(q, k, v, { cache: null, scale: 0.7, window: null }, Object.values(own)),
+              g.attention(q, k, v, { cache: null, scale: 0.7, window: null }, { own: Object.values(own) }),
             ],
             parents,
+          )
+        },
+      ) as never,
+    )
+  })
+
+  test('attention with a prefix that riders see, alone and beside keys that only their own row sees', () => {
+    check(
+      fc.property(
+        fc.constantFrom([4, 4], [4, 2]),
+        fc.constantFrom(null, 2),
+        fc.constantFrom(1, 3),
+        fc.boolean(),
+        fc.array(fc.nat(100), { minLength: 1, maxLength: 5 }),
+        fc.nat(5),
+        seed,
+        ([heads, kvHeads], window, entries, alone, parentSeeds, riders, s) => {
+          const parents = parentSeeds.map((p, row) => (p % (row + 1)) - 1)
+          const t = parents.length
+          const [front, own] = [entries, t].map((rows, part) =>
+            Object.fromEntries(
+              [0, 1].map((i) => [`${rows}-${part}-${i}`, f32([rows, kvHeads, 3], s + 10 + 2 * part + i)]),
+            ),
+          )
+          expectGradients(
+            {
+              ...{ q: f32([t, heads, 3], s), k: f32([t, kvHeads, 3], s + 1), v: f32([t, kvHeads, 3], s + 2) },
+              ...front,
+              ...(alone && own),
+            },
+            (g, { q, k, v, ...further }) => {
+              const [keys, values, ...own] = Object.values(further)
+              return [g.attention(q, k, v, { cache: null, scale: 0.7, window }, { prefix: [keys, values], own })]
+            },
+            parents,
+            Math.max(0, t - riders),
           )
         },
       ) as never,

@@ -32,13 +32,13 @@ export const gradients: { readonly [O in OpName]: GradientRule<O> } = {
     g.rope(dy!, positions, { frequencies: frequencies.map((f) => -f), scale }),
     null,
   ],
-  attention: ({ g, inputs, attributes: { cache, scale, window } }, [dy]) => {
+  attention: ({ g, inputs, attributes: { cache, ...attributes } }, [dy]) => {
     if (cache !== null)
       throw new PacelineError(
         'unsupported',
         'attention over a cache has no gradient: its keys are not values of the graph',
       )
-    return g.apply('attentionGradient', [dy!, ...inputs], { scale, window })
+    return g.apply('attentionGradient', [dy!, ...inputs], attributes)
   },
   siluMul: ({ g, inputs: [gate, up] }, [dy]) => g.apply('siluMulGradient', [gate, up, dy!], {}),
   // silu(x) is silu(x) times 1.

@@ -4,6 +4,7 @@ export { type InterpreterState, interpret, type RowKeysAndValues } from './inter
 export { parameterName, prune, withTrainable } from './trainable.ts'
 export {
   type AllOperations,
+  type AttentionAttributes,
   type CacheSpec,
   type Dim,
   type Graph,

@@ -21,6 +21,10 @@ export interface InterpreterState {
   readonly parents: ArrayLike<number>
   /** Per cache of the graph: keys and values of the rows held; none unless given. */
   readonly held?: readonly RowKeysAndValues[]
+  /** Per cache of the graph: what its riders see before all else; nothing unless given. */
+  readonly prefix?: readonly RowKeysAndValues[]
+  /** Whether a row of this run sees the prefix; none does unless given. */
+  readonly isRider?: (row: number) => boolean
   /** Filled by attention, per cache of the graph: keys and values of the rows held and of those of this run. */
   readonly fresh: RowKeysAndValues[]
 }
@@ -77,7 +81,7 @@ export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
     ]
   },
 
-  attention: ([q, k, v, ...others], { cache, scale, window }, { state }) => {
+  attention: ([q, k, v, ...others], { cache, scale, window, prefix = false }, { state }) => {
     const [rows, heads, headDim] = q.shape
     const kvHeads = k.shape[1]
     const none: RowKeysAndValues = { keys: [], values: [] }
@@ -85,7 +89,14 @@ export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
     const own = { keys: [...held.keys, ...rowsOf(k)], values: [...held.values, ...rowsOf(v)] }
     if (cache !== null) state.fresh[cache] = own
     const past = cache === null ? none : state.past[cache]
-    const [alone, ofAlone] = [0, 1].map((part) => others.filter((_, i) => i % 2 === part).map(rowsOf))
+    const [frontKeys, frontValues] = others.slice(0, prefix ? 2 : 0).map(rowsOf)
+    const front = prefix ? { keys: frontKeys, values: frontValues } : (cache !== null && state.prefix?.[cache]) || none
+    const [alone, ofAlone] = [0, 1].map((part) =>
+      others
+        .slice(prefix ? 2 : 0)
+        .filter((_, i) => i % 2 === part)
+        .map(rowsOf),
+    )
     const out = new Float32Array(rows * heads * headDim)
     for (let row = 0; row < rows; row++) {
       const path = pathTo(held.keys.length + row, state.parents)
@@ -93,6 +104,10 @@ export const interpretRules: { readonly [O in OpName]: InterpretRule<O> } = {
       const values = [...past.values, ...path.map((r) => own.values[r])].slice(window === null ? 0 : -window)
       keys.push(...alone.map((rows) => rows[row]))
       values.push(...ofAlone.map((rows) => rows[row]))
+      if (state.isRider?.(row)) {
+        keys.unshift(...front.keys)
+        values.unshift(...front.values)
+      }
       for (let head = 0; head < heads; head++) {
         const query = (row * heads + head) * headDim
         const kv = Math.floor(head / (heads / kvHeads)) * headDim

@@ -174,8 +174,10 @@ export const trainingRules: { readonly [O in TrainingOpName]: InterpretRule<O> }
   ],
 
   // Per row and head, with p the attention weights and s the scores: dp = dy v^T, ds = p (dp - sum(p dp)).
-  attentionGradient: ([dy, q, ...pairs], { scale, window }, { state }) => {
+  attentionGradient: ([dy, q, ...pairs], { scale, window, prefix = false }, { state }) => {
     const [rows, heads, headDim] = q.shape
+    /** The first of the pairs that rows have to themselves. */
+    const alone = prefix ? 2 : 1
     const [keys, values] = [0, 1].map((part) => pairs.filter((_, i) => i % 2 === part).map(rowsOf))
     const groups = heads / pairs[0].shape[1]
     const queries = rowsOf(q)
@@ -184,8 +186,9 @@ export const trainingRules: { readonly [O in TrainingOpName]: InterpretRule<O> }
     const kvWidth = pairs[0].shape[1] * headDim
     for (let row = 0; row < rows; row++) {
       const path = pathTo(row, state.parents).slice(window === null ? 0 : -window)
-      /** Of each key the pair and the row: those of the path, and in other pairs the row itself. */
-      const seen = [...path.map((r) => [0, r]), ...keys.slice(1).map((_, i) => [i + 1, row])]
+      /** Of each key the pair and the row: those of the prefix, those of the path, and in other pairs the row itself. */
+      const front = prefix && state.isRider?.(row) ? keys[1].map((_, entry) => [1, entry]) : []
+      const seen = [...front, ...path.map((r) => [0, r]), ...keys.slice(alone).map((_, i) => [alone + i, row])]
       for (let head = 0; head < heads; head++) {
         const [at, kv] = [head * headDim, Math.floor(head / groups) * headDim]
         const query = queries[row].subarray(at, at + headDim)

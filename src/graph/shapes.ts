@@ -26,11 +26,19 @@ export const shapeRules: { readonly [O in OpName]: ShapeRule<O> } = {
     if (last(x.shape) !== 2 * frequencies.length) fail('rope', `${frequencies.length} frequencies for ${show(x)}`)
     return [f32(x.shape)]
   },
-  attention: ([q, k, v, ...own], { cache }) => {
+  attention: ([q, k, v, ...others], { cache, prefix = false }) => {
     for (const value of [q, k, v]) expectRank('attention', value, 3)
+    const [front, own] = [others.slice(0, prefix ? 2 : 0), others.slice(prefix ? 2 : 0)]
+    const entries = front[0]?.shape[0]
+    if (
+      (prefix && (typeof entries !== 'number' || front.length < 2)) ||
+      !front.every(({ shape }) => same(shape, [entries!, ...k.shape.slice(1)]))
+    )
+      fail('attention', `keys and values of a prefix: ${front.map(show).join(', ')} for k ${show(k)}`)
     if (own.length % 2 === 1 || !own.every(({ shape }) => same(shape, k.shape)))
       fail('attention', `keys and values of rows alone: ${own.map(show).join(', ')} for k ${show(k)}`)
-    if (own.length > 0 && cache !== null) fail('attention', 'keys and values of rows alone beside a cache')
+    if (others.length > 0 && cache !== null)
+      fail('attention', 'keys and values of a prefix, or of rows alone, beside a cache')
     const [rows, heads, headDim] = q.shape
     const kvHeads = k.shape[1]
     if (!same(k.shape, v.shape) || k.shape[0] !== rows || k.shape[2] !== headDim)

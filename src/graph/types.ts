@@ -34,6 +34,13 @@ export interface CacheSpec {
   readonly headDim: number
 }
 
+export interface AttentionAttributes {
+  readonly scale: number
+  readonly window: number | null
+  /** Whether keys and values of a prefix follow q, k and v. */
+  readonly prefix?: boolean
+}
+
 /** The attributes of every operation: the list of what a graph can say. Inputs are documented in `shapes.ts`. */
 export interface Operations {
   /** y = x W^T + b; inputs x [.., K], W [N, K], optionally b [N] -> [.., N] */
@@ -49,9 +56,11 @@ export interface Operations {
    * Each row attends to the cache, then to its ancestors among the rows, then to itself; inputs q [rows, heads, headDim],
    * k and v [rows, kvHeads, headDim] -> [rows, heads * headDim]. Query head h uses key head floor(h / (heads / kvHeads)).
    * `window`: how many newest keys a row sees, itself included. `cache` null: the rows are all there is (training).
-   * There, further pairs of keys and values may follow: of each pair a row sees its own row too, and no other.
+   * There, further inputs may follow. With `prefix` keys and values [entries, kvHeads, headDim] that the riders of the run
+   * see before all else, whatever the window, and no other row does (of a cache, the prefix is the cache's own). Then pairs
+   * of keys and values [rows, kvHeads, headDim], of each of which a row sees its own row too, and no other.
    */
-  attention: { readonly cache: number | null; readonly scale: number; readonly window: number | null }
+  attention: AttentionAttributes & { readonly cache: number | null }
   /** silu(gate) * up; two inputs of one shape. Shazeer 2020 (SwiGLU). */
   siluMul: Record<never, never>
   /** x times its sigmoid. */
@@ -115,10 +124,10 @@ export interface TrainingOperations {
   /** Inputs a, b, dy -> da; that of b is its negative. */
   smoothL1Gradient: Record<never, never>
   /**
-   * Inputs dy [rows, heads * headDim], then q, k, v and further pairs as of attention -> dq, dk, dv and those of the
-   * pairs; of attention over the rows alone.
+   * Inputs dy [rows, heads * headDim], then those of attention -> the gradients of these, in their order; of attention over
+   * the rows alone.
    */
-  attentionGradient: { readonly scale: number; readonly window: number | null }
+  attentionGradient: AttentionAttributes
 }
 
 export type AllOperations = Operations & TrainingOperations

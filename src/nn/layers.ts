@@ -23,9 +23,14 @@ export interface LayerContext {
    * which is what it will see when the head drafts a chain behind it.
    */
   readonly unrolled?: KeysAndValues[]
+  /**
+   * In training: keys and values, each [entries, kvHeads, headDim], that the riders of the run see in the attention of this
+   * name (`model.layers.0.self_attn`) before all else. Where keys are cached, the cache brings its own.
+   */
+  readonly prefix?: (attention: string) => KeysAndValues
 }
 
-/** Each [rows, kvHeads, headDim]. */
+/** Each [rows, kvHeads, headDim], of a prefix [entries, kvHeads, headDim]. */
 export interface KeysAndValues {
   readonly keys: Value
   readonly values: Value
@@ -51,6 +56,7 @@ export function norm({ g, spec }: LayerContext, x: Value, name: string): Value {
 /** Attention with grouped queries (Ainslie et al. 2023); q, k and v are one product. */
 export function selfAttention(context: LayerContext, x: Value, prefix: string, window: number | null): Value {
   const { g, spec, rotation, positions, cached = true } = context
+  const front = context.prefix?.(prefix)
   const { headCount, kvHeadCount, headDim } = spec
   const sizes = [headCount, kvHeadCount, kvHeadCount].map((heads) => heads * headDim)
   const joined = project(
@@ -72,7 +78,10 @@ export function selfAttention(context: LayerContext, x: Value, prefix: string, w
     keys,
     values,
     { cache: cached ? g.cache({ kvHeads: kvHeadCount, headDim }) : null, scale: 1 / Math.sqrt(headDim), window },
-    own.flatMap((step) => [step.keys, step.values]),
+    {
+      ...(front && { prefix: [front.keys, front.values] as const }),
+      own: own.flatMap((step) => [step.keys, step.values]),
+    },
   ) // [rows, heads * headDim]
   return project(context, mixed, [`${prefix}.o_proj`], [spec.hiddenSize], spec.outputBias)
 }

@@ -1,5 +1,6 @@
 import { PacelineError } from '../errors.ts'
-import type { Graph } from '../graph/index.ts'
+import type { CacheSpec, Graph } from '../graph/index.ts'
+import type { KeysAndValues } from './executor.ts'
 
 /** Throws unless `path` runs from a row whose parent is -1 downwards, each row the child of the one before. */
 export function checkPath(path: ArrayLike<number>, parents: ArrayLike<number>): void {
@@ -42,6 +43,38 @@ export function checkRoom(rows: number, held: number, length: number, capacity: 
 export function checkTruncate(to: number, length: number): void {
   if (!(Number.isInteger(to) && to >= 0 && to <= length))
     throw new PacelineError('argument', `truncate: expected a length from 0 to ${length}, got ${to}`)
+}
+
+/** Throws unless riders, if there are any, are the last of `rows` rows. */
+export function checkRiders(ridersFrom: number, rows: number): void {
+  if (!(Number.isInteger(ridersFrom) && ridersFrom >= 0 && ridersFrom <= rows))
+    throw new PacelineError('argument', `riders: expected the number of the first one, 0 to ${rows}, got ${ridersFrom}`)
+}
+
+/**
+ * The entries of a prefix for a cache of these layers that holds `length` positions and as many rows that wait. Throws code
+ * `argument` where it may not be put there.
+ */
+export function checkPrefix(
+  layers: readonly KeysAndValues[],
+  specs: readonly CacheSpec[],
+  { length, waiting }: { readonly length: number; readonly waiting: number },
+): number {
+  if (length > 0 || waiting > 0)
+    throw new PacelineError('argument', 'a prefix needs an empty cache: truncate it to 0 before')
+  if (layers.length === 0) return 0
+  const sizes = specs.map(({ kvHeads, headDim }) => kvHeads * headDim)
+  const entries = layers[0].keys.length / sizes[0]
+  const fits = layers.every(
+    ({ keys, values }, i) => keys.length === entries * sizes[i] && values.length === entries * sizes[i],
+  )
+  if (layers.length !== specs.length || !Number.isInteger(entries) || !fits)
+    throw new PacelineError(
+      'argument',
+      `a prefix has keys and values of ${specs.length} layers, as many entries of each, [kvHeads, headDim] = ` +
+        specs.map(({ kvHeads, headDim }) => `[${kvHeads}, ${headDim}]`).join(', '),
+    )
+  return entries
 }
 
 /** For a run without a cache. */

@@ -55,10 +55,21 @@ export interface RowLayout {
    */
   readonly held?: number
   /**
+   * Of this run (with `block`: of each block) the rows from this one on are riders: they see the prefix, where there is one,
+   * before all else. None are unless given. What rows before them yield does not depend on riders.
+   */
+  readonly ridersFrom?: number
+  /**
    * Without a cache: the rows are blocks of this many, and no path leaves its block, so that only rows of one block need
    * comparing. All rows are one block unless given.
    */
   readonly block?: number
+}
+
+/** Keys and values of one layer, each [entries, kvHeads, headDim], row by row. */
+export interface KeysAndValues {
+  readonly keys: Float32Array
+  readonly values: Float32Array
 }
 
 /** Keys and values of every attention layer for the positions decided so far. */
@@ -75,5 +86,11 @@ export interface KvCache {
   commit(path: ArrayLike<number>): void
   /** Forgets the positions from `length` on. */
   truncate(length: number): void
+  /**
+   * Puts learned keys and values, layer by layer, in front of the positions, where riders see them and no other row does;
+   * they take none of the capacity and have no position. None of them takes away those there are. Throws code `argument`
+   * unless the cache is empty and they fit its layers.
+   */
+  setPrefix(layers: readonly KeysAndValues[]): void
   dispose(): void
 }

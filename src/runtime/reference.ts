@@ -1,16 +1,18 @@
 import { PacelineError } from '../errors.ts'
-import { type Graph, type InterpreterState, interpret, type RowKeysAndValues } from '../graph/index.ts'
+import { type CacheSpec, type Graph, type InterpreterState, interpret, type RowKeysAndValues } from '../graph/index.ts'
 import { toFloat32 } from '../tensor/index.ts'
 import {
   checkBlocks,
   checkHeld,
   checkParents,
   checkPath,
+  checkPrefix,
+  checkRiders,
   checkRoom,
   checkTruncate,
   requireCache,
 } from './cache-rules.ts'
-import type { Executor, KvCache } from './executor.ts'
+import type { Executor, KeysAndValues, KvCache, RowLayout } from './executor.ts'
 
 /** The reference interpreter as an executor: slow and obvious, the oracle of the others in tests. */
 export const referenceExecutor: Executor = {
@@ -37,8 +39,13 @@ export const referenceExecutor: Executor = {
           checkBlocks(rows.parents, rows.block)
         }
         const state = cache
-          ? cache.begin(rows!.parents, rows!.held)
-          : { past: [], parents: rows?.parents ?? [], fresh: [] }
+          ? cache.begin(rows!)
+          : {
+              past: [],
+              parents: rows?.parents ?? [],
+              fresh: [],
+              ...(rows?.ridersFrom !== undefined && { isRider: ridersOfBlocks(rows) }),
+            }
         const results = interpret(graph, (weight) => weights.get(weight.id)!, inputs, state)
         cache?.stage(state)
         return Object.fromEntries(outputs.map((name) => [name, results[name]]))
@@ -49,16 +56,25 @@ export const referenceExecutor: Executor = {
   },
 }
 
+/** Of a run without a cache: whether a row is one of the riders of its block. */
+function ridersOfBlocks({ parents, block = parents.length, ridersFrom = block }: RowLayout): (row: number) => boolean {
+  checkRiders(ridersFrom, block)
+  return (row) => row % block >= ridersFrom
+}
+
 const nothing: Pick<InterpreterState, 'parents' | 'fresh'> = { parents: [], fresh: [] }
 
 class ReferenceCache implements KvCache {
   readonly capacity: number
   readonly #layers: RowKeysAndValues[]
+  readonly #specs: readonly CacheSpec[]
+  #prefix: RowKeysAndValues[] = []
   /** Rows that have run since the last commit or truncate, and were not forgotten. */
   #waiting: Pick<InterpreterState, 'parents' | 'fresh'> = nothing
 
   constructor(graph: Graph, capacity: number) {
     this.capacity = capacity
+    this.#specs = graph.caches
     this.#layers = graph.caches.map(() => ({ keys: [], values: [] }))
   }
 
@@ -71,12 +87,15 @@ class ReferenceCache implements KvCache {
   }
 
   /** The state of a run over rows with these parents, behind the first `held` of those that wait. */
-  begin(parents: ArrayLike<number>, held = 0): InterpreterState {
+  begin({ parents, held = 0, ridersFrom = parents.length }: RowLayout): InterpreterState {
     checkHeld(held, this.#waiting.parents.length)
     checkParents(parents, held)
     checkRoom(parents.length, held, this.length, this.capacity)
+    checkRiders(ridersFrom, parents.length)
     return {
       past: this.#layers,
+      prefix: this.#prefix,
+      isRider: (row) => row >= ridersFrom,
       parents: [...Array.from(this.#waiting.parents).slice(0, held), ...Array.from(parents)],
       held: this.#waiting.fresh.map(({ keys, values }) => ({
         keys: keys.slice(0, held),
@@ -111,6 +130,16 @@ class ReferenceCache implements KvCache {
       layer.values.length = length
     }
     this.#waiting = nothing
+  }
+
+  setPrefix(layers: readonly KeysAndValues[]): void {
+    checkPrefix(layers, this.#specs, { length: this.length, waiting: this.#waiting.parents.length })
+    this.#prefix = layers.map(({ keys, values }, layer) => {
+      const size = this.#specs[layer].kvHeads * this.#specs[layer].headDim
+      const entries = (data: Float32Array) =>
+        Array.from({ length: data.length / size }, (_, i) => data.slice(i * size, (i + 1) * size))
+      return { keys: entries(keys), values: entries(values) }
+    })
   }
 
   dispose(): void {

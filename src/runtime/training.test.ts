@@ -89,19 +89,21 @@ describe.each(Object.entries(losses))('training under ONNX Runtime equals the in
 })
 
 describe('attention over the rows alone, under ONNX Runtime', () => {
-  const graph = (window: number | null, heads: readonly number[]) => {
+  const graph = (window: number | null, heads: readonly number[], entries: number) => {
     const g = new GraphBuilder()
     const [q, k, v, ...own] = heads.map((count, i) => g.input(`${i}`, 'f32', ['rows', count, 4]))
-    const y = g.attention(q, k, v, { cache: null, scale: 0.5, window }, own)
+    const [keys, values] = ['keys', 'values'].map((name) => g.input(name, 'f32', [entries, heads[1], 4]))
+    const front = entries > 0 ? { prefix: [keys, values] as const } : {}
+    const y = g.attention(q, k, v, { cache: null, scale: 0.5, window }, { ...front, own })
     const loss = g.sum(g.mul(y, y))
     g.output('y', y)
-    differentiate(g, loss, [q, k, v, ...own]).forEach((gradient, i) => {
+    differentiate(g, loss, [q, k, v, ...(entries > 0 ? [keys, values] : []), ...own]).forEach((gradient, i) => {
       g.output(`gradient ${i}`, gradient)
     })
     return g.build()
   }
 
-  test('and its gradient equal the interpreter, for random trees in blocks, alike or not', async () => {
+  test('and its gradient equal the interpreter, for random trees in blocks, alike or not, with riders or not', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(null, 1, 3),
@@ -109,21 +111,25 @@ describe('attention over the rows alone, under ONNX Runtime', () => {
         fc.array(fc.nat(1000), { minLength: 1, maxLength: 7 }),
         fc.boolean(),
         fc.constantFrom([4, 2, 2], [4, 2, 2, 2, 2], [2, 2, 2, 2, 2, 2, 2]),
+        fc.constantFrom(0, 0, 1, 3),
+        fc.nat(7),
         seed,
-        async (window, blocks, seeds, alike, heads, s) => {
+        async (window, blocks, seeds, alike, heads, entries, riders, s) => {
           const block = seeds.length
           const parents = Int32Array.from({ length: blocks * block }, (_, row) => {
             const own = row % block
             const parent = ((seeds[own] + (alike ? 0 : row)) % (own + 1)) - 1
             return parent < 0 ? -1 : row - own + parent
           })
-          const inputs = Object.fromEntries(
-            heads.map((count, i) => [`${i}`, random([blocks * block, count, 4], s + i)]),
-          )
-          const rows = { parents, block }
-          const reference = await referenceExecutor.compile(graph(window, heads), memorySource({}))
+          const inputs = {
+            ...Object.fromEntries(heads.map((count, i) => [`${i}`, random([blocks * block, count, 4], s + i)])),
+            keys: random([entries, heads[1], 4], s + 20),
+            values: random([entries, heads[1], 4], s + 21),
+          }
+          const rows = { parents, block, ridersFrom: Math.max(0, block - riders) }
+          const reference = await referenceExecutor.compile(graph(window, heads, entries), memorySource({}))
           const expected = await reference.run(inputs, { rows })
-          const tested = await onnxExecutor({ threads: 2 }).compile(graph(window, heads), memorySource({}))
+          const tested = await onnxExecutor({ threads: 2 }).compile(graph(window, heads, entries), memorySource({}))
           const actual = await tested.run(inputs, { rows })
           await tested.dispose()
           for (const [name, { data }] of Object.entries(expected))

@@ -25,6 +25,7 @@ export interface NativeCache {
   readonly bytes: number
   commit(path: Int32Array): void
   truncate(length: number): void
+  setPrefix(count: number, keys: readonly Float32Array[], values: readonly Float32Array[]): void
   dispose(): void
 }
 
@@ -36,6 +37,7 @@ export interface NativeProgram {
     parents: Int32Array | null,
     wanted: readonly number[],
     held: number,
+    riders: number,
   ): (Float32Array | Int32Array)[]
   dispose(): void
 }

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { PacelineError } from '../../errors.ts'
-import type { Graph, Weight } from '../../graph/index.ts'
+import type { CacheSpec, Graph, Weight } from '../../graph/index.ts'
 import { elementCount, quantiseInt4, quantiseInt8, type Tensor, type TensorSource } from '../../tensor/index.ts'
-import type { CompileOptions, Executable, Executor, KvCache, RunOptions } from '../executor.ts'
+import { checkPrefix } from '../cache-rules.ts'
+import type { CompileOptions, Executable, Executor, KeysAndValues, KvCache, RunOptions } from '../executor.ts'
 import { readWeightRows, rowsAndWidth, type WeightRows } from '../weight-rows.ts'
 import { type Addon, type NativeCache, type NativeProgram, type NativeWeight, requireAddon } from './addon.ts'
 import { lower } from './lowering.ts'
@@ -140,7 +141,8 @@ class NativeExecutable implements Executable {
     const data = given.map((input) => input.data as Float32Array | Int32Array)
     const wanted = outputs.map((name) => this.#outputs.indexOf(name))
     const cache = (rows?.cache as Cache | undefined)?.native ?? null
-    const results = guarded(() => this.#program.run(count, data, cache, rows?.parents ?? null, wanted, rows?.held ?? 0))
+    const { parents = null, held = 0, ridersFrom = count } = rows ?? {}
+    const results = guarded(() => this.#program.run(count, data, cache, parents, wanted, held, ridersFrom))
     return Object.fromEntries(
       outputs.map((name, i) => {
         const { dtype, shape } = this.#graph.outputs.get(name)!
@@ -150,7 +152,7 @@ class NativeExecutable implements Executable {
   }
 
   createCache(capacity: number): KvCache {
-    return guarded(() => new Cache(new this.#addon.Cache(this.#program, capacity), capacity))
+    return guarded(() => new Cache(new this.#addon.Cache(this.#program, capacity), capacity, this.#graph.caches))
   }
 
   async dispose(): Promise<void> {
@@ -163,10 +165,12 @@ class NativeExecutable implements Executable {
 class Cache implements KvCache {
   readonly native: NativeCache
   readonly capacity: number
+  readonly #specs: readonly CacheSpec[]
 
-  constructor(native: NativeCache, capacity: number) {
+  constructor(native: NativeCache, capacity: number, specs: readonly CacheSpec[]) {
     this.native = native
     this.capacity = capacity
+    this.#specs = specs
   }
 
   get length(): number {
@@ -183,6 +187,19 @@ class Cache implements KvCache {
 
   truncate(length: number): void {
     guarded(() => this.native.truncate(length))
+  }
+
+  setPrefix(layers: readonly KeysAndValues[]): void {
+    // Whether rows wait is known to the addon alone.
+    const entries = checkPrefix(layers, this.#specs, { length: this.length, waiting: 0 })
+    const parts = entries === 0 ? [] : layers
+    guarded(() =>
+      this.native.setPrefix(
+        entries,
+        parts.map(({ keys }) => keys),
+        parts.map(({ values }) => values),
+      ),
+    )
   }
 
   dispose(): void {

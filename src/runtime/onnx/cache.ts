@@ -1,7 +1,7 @@
 import { PacelineError } from '../../errors.ts'
 import type { CacheSpec } from '../../graph/index.ts'
-import { checkHeld, checkParents, checkPath, checkRoom, checkTruncate } from '../cache-rules.ts'
-import type { KvCache } from '../executor.ts'
+import { checkHeld, checkParents, checkPath, checkPrefix, checkRoom, checkTruncate } from '../cache-rules.ts'
+import type { KeysAndValues, KvCache } from '../executor.ts'
 
 interface Layer extends CacheSpec {
   keys: Float32Array // [kvHeads, slots, headDim]
@@ -28,6 +28,7 @@ export class FunctionalCache implements KvCache {
   readonly #layers: Layer[]
   #length = 0
   #slots = 0
+  #prefix = 0
   /** Parents of the rows that have run since the last commit or truncate and lie in slots `length` and on. */
   #held: Int32Array = nothing.parents
   /** The rows behind those: of the last run. */
@@ -43,7 +44,12 @@ export class FunctionalCache implements KvCache {
     return this.#length
   }
 
-  /** Positions there is room for now; those behind `length` and the rows held are hidden from every row. */
+  /** Entries of the prefix: they lie in the first slots, positions behind them. */
+  get prefix(): number {
+    return this.#prefix
+  }
+
+  /** Slots there are now; those behind prefix, `length` and the rows held are hidden from every row. */
   get slots(): number {
     return this.#slots
   }
@@ -104,8 +110,25 @@ export class FunctionalCache implements KvCache {
     this.#forget()
   }
 
+  setPrefix(layers: readonly KeysAndValues[]): void {
+    const waiting = this.#held.length + this.#staged.parents.length
+    const entries = checkPrefix(layers, this.#layers, { length: this.#length, waiting })
+    this.#prefix = 0
+    this.#grow(Math.max(this.#slots, entries))
+    this.#prefix = entries
+    for (const [l, { kvHeads, headDim, keys, values }] of this.#layers.entries())
+      for (let head = 0; head < kvHeads; head++)
+        for (let entry = 0; entry < entries; entry++) {
+          const from = (entry * kvHeads + head) * headDim
+          const to = (head * this.#slots + entry) * headDim
+          keys.set(layers[l].keys.subarray(from, from + headDim), to)
+          values.set(layers[l].values.subarray(from, from + headDim), to)
+        }
+  }
+
   dispose(): void {
     this.#length = 0
+    this.#prefix = 0
     this.#forget()
     this.#grow(0)
   }
@@ -117,14 +140,15 @@ export class FunctionalCache implements KvCache {
 
   /** Copies rows that wait to the slots from `length + at` on; rows of slots that are written over must come first. */
   #append(rows: ArrayLike<number>, at: number): void {
-    const needed = this.#length + at + rows.length
+    const needed = this.#prefix + this.#length + at + rows.length
     // A quarter more than needed: the copies of all growth together stay below five times the cache.
-    if (needed > this.#slots) this.#grow(Math.min(this.capacity, Math.ceil((needed * 1.25) / slotStep) * slotStep))
+    if (needed > this.#slots)
+      this.#grow(Math.min(this.#prefix + this.capacity, Math.ceil((needed * 1.25) / slotStep) * slotStep))
     const [held, count] = [this.#held.length, this.#staged.parents.length]
     this.#layers.forEach(({ keys, values, kvHeads, headDim }, l) => {
       const copy = (past: Float32Array, fresh: Float32Array | undefined) => {
         for (let head = 0; head < kvHeads; head++) {
-          const first = head * this.#slots + this.#length
+          const first = head * this.#slots + this.#prefix + this.#length
           for (let i = 0; i < rows.length; i++) {
             const row = rows[i]
             const to = (first + at + i) * headDim
@@ -140,7 +164,7 @@ export class FunctionalCache implements KvCache {
   }
 
   #grow(slots: number): void {
-    const kept = this.#length + this.#held.length
+    const kept = this.#prefix + this.#length + this.#held.length
     for (const layer of this.#layers) {
       layer.keys = regrown(layer.keys, layer, kept, this.#slots, slots)
       layer.values = regrown(layer.values, layer, kept, this.#slots, slots)

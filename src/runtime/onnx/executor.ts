@@ -3,7 +3,7 @@ import type * as Ort from 'onnxruntime-node'
 import { PacelineError } from '../../errors.ts'
 import type { Graph } from '../../graph/index.ts'
 import type { DType, Tensor, TensorSource } from '../../tensor/index.ts'
-import { checkBlocks, requireCache } from '../cache-rules.ts'
+import { checkBlocks, checkRiders, requireCache } from '../cache-rules.ts'
 import type { CompileOptions, Executable, Executor, RowLayout, RunOptions } from '../executor.ts'
 import { loadAddon } from '../native/addon.ts'
 import { newKeys, newValues } from './attention.ts'
@@ -112,10 +112,12 @@ class OnnxExecutable implements Executable {
     const cache = rows?.cache as FunctionalCache | undefined
     if (rows && cache) {
       cache.check(rows.parents, rows.held ?? 0)
+      checkRiders(rows.ridersFrom ?? 0, rows.parents.length)
       cache.hold(rows.held ?? 0)
     } else if (rows) {
       requireCache(this.#graph, rows.held)
       checkBlocks(rows.parents, rows.block)
+      checkRiders(rows.ridersFrom ?? 0, rows.block ?? rows.parents.length)
     }
     const feeds = this.#prepare(inputs, rows)
     const results = await this.#session.run(feeds, cache ? [...names, ...this.#newRows] : names)
@@ -151,13 +153,14 @@ class OnnxExecutable implements Executable {
         feeds[name] = this.#tensor(dtype as OnnxType, given.shape, given.data)
     }
     const cache = layout?.cache as FunctionalCache | undefined
+    const { ridersFrom, block } = layout ?? {}
     const run: RunContext = {
       inputs,
       rows: inputs[this.#graph.inputs[0].name].shape[0],
       ...(cache && { cache }),
       ...(layout && {
-        visibility: visibilityOf(layout.parents, cache?.held),
-        block: layout.block ?? layout.parents.length,
+        visibility: visibilityOf(layout.parents, cache?.held, ridersFrom ?? block),
+        block: block ?? layout.parents.length,
       }),
     }
     for (const [name, { type, make }] of this.#feeds) {

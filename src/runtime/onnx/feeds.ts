@@ -2,7 +2,7 @@ import type { Input, Operations, Value } from '../../graph/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { FunctionalCache } from './cache.ts'
 import type { OnnxDim, OnnxModel, OnnxType } from './model.ts'
-import { blockBias, pastBias, rowBias, type Visibility } from './visibility.ts'
+import { blockBias, pastBias, prefixBias, rowBias, type Visibility } from './visibility.ts'
 
 /** What one run knows: its inputs, and for attention the cache and who sees whom. */
 export interface RunContext {
@@ -87,7 +87,7 @@ export class Feeds {
   pastBias(groups: number, window: number | null): string {
     const dims = [1, window === null ? `1 or ${groups} query rows` : 'query rows', 'slots']
     return this.#add(`past bias ${groups} ${window}`, 'f32', dims, ({ cache, visibility }) =>
-      pastBias(cache!.length, cache!.slots, visibility!, groups, window),
+      pastBias(cache!, visibility!, groups, window),
     )
   }
 
@@ -103,6 +103,14 @@ export class Feeds {
     const dims = ['bias blocks', 1, `${groups} blocks of rows`, 'block']
     return this.#add(`block bias ${groups} ${window}`, 'f32', dims, ({ visibility, block }) =>
       blockBias(visibility!, block!, groups, window),
+    )
+  }
+
+  /** Added to the scores of a prefix, [1, 1, groups * block, entries]. */
+  prefixBias(groups: number, entries: number): string {
+    const dims = [1, 1, `${groups} blocks of rows`, entries]
+    return this.#add(`prefix bias ${groups} ${entries}`, 'f32', dims, ({ visibility, block }) =>
+      prefixBias(visibility!, block!, groups, entries),
     )
   }
 
@@ -122,11 +130,16 @@ export class Feeds {
     }))
   }
 
-  /** How many of the attention weights belong to the rows of a block, and one for each of `own` further pairs. */
-  blockParts(own: number): string {
-    return this.#add(`block parts ${own}`, 'i64', [1 + own], ({ block }) => ({
-      dims: [1 + own],
-      data: BigInt64Array.from([block!, ...new Array<number>(own).fill(1)], BigInt),
+  /**
+   * How many of the attention weights belong to the `entries` of a prefix, how many to the rows of a block, and one for each
+   * of `own` further pairs.
+   */
+  blockParts(entries: number, own: number): string {
+    const front = entries > 0 ? [entries] : []
+    const count = front.length + 1 + own
+    return this.#add(`block parts ${entries} ${own}`, 'i64', [count], ({ block }) => ({
+      dims: [count],
+      data: BigInt64Array.from([...front, block!, ...new Array<number>(own).fill(1)], BigInt),
     }))
   }
 
