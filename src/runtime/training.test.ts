@@ -143,7 +143,7 @@ describe('attention over the rows alone, under ONNX Runtime', () => {
   test('refuses a path that leaves its block, and rows that are not whole blocks', async () => {
     const inputs = Object.fromEntries([4, 2, 2].map((heads, i) => [`${i}`, random([4, heads, 4], i)]))
     for (const executor of [referenceExecutor, onnxExecutor({ threads: 2 })]) {
-      const tested = await executor.compile(graph(null, [4, 2, 2]), memorySource({}))
+      const tested = await executor.compile(graph(null, [4, 2, 2], 0), memorySource({}))
       const run = (parents: number[], block: number) =>
         tested.run(inputs, { rows: { parents: Int32Array.from(parents), block } })
       await expect(run([-1, 0, 1, 2], 2)).rejects.toThrow(/row 2 has parent 1 outside its block/)
