@@ -77,6 +77,7 @@ export async function prefill(
       'context',
       `the prompt has ${prompt.length} tokens, the context of the model is ${target.capacity}: shorten the prompt`,
     )
+  target.setRiders(drafter.riders)
   const before = prompt.length - 1
   const states: Float32Array[] = []
   for (let start = 0; start < before; start += prefillRows) {
@@ -115,6 +116,7 @@ export async function* decode(
   const { wants } = drafter
   const { hiddenSize } = target.spec
   const want: Want = { head: judge.wants, ...wantOf(wants) }
+  const learned = drafter.riders !== undefined
   let root = prompt[prompt.length - 1]
   let from = performance.now()
   while (history.length < end && !stopSign?.aborted) {
@@ -131,7 +133,12 @@ export async function* decode(
         `drafter ${drafter.name} proposed ${pass.tokens.length} rows from token ${tree.tokens[0]}, expected at most ${rows} from ${root}`,
       )
 
-    const outputs = await target.forward(pass, want)
+    // What riders that have learned something yield is asked for when the outcome tells which of them matter.
+    const later = learned && riders !== undefined
+    const outputs = await target.forward(pass, {
+      ...want,
+      ...(later && { headRows: [...tree.tokens.keys()], features: true }),
+    })
     let forwarded = performance.now()
 
     const position = history.length
@@ -157,6 +164,9 @@ export async function* decode(
       emitted,
       draw: (row) => judge.draw(outputs, row, position + depthOf(row, pass.parents), history),
       ...(states && { states }),
+      ...(later && {
+        riders: (rows, wanted) => target.head(statesOf('features', outputs, hiddenSize, rows), wanted),
+      }),
     })
 
     const eos = emitted.findIndex((token) => eosTokenIds.includes(token))
@@ -187,7 +197,7 @@ function joined(tree: TokenTree, riders: Rows): Rows {
   tokens.set(riders.tokens, tree.size)
   parents.set(tree.parents)
   parents.set(riders.parents, tree.size)
-  return { tokens, parents }
+  return { tokens, parents, ridersFrom: tree.size }
 }
 
 function depthOf(row: number, parents: Int32Array): number {

@@ -1,4 +1,4 @@
-import type { Rows } from '../model/index.ts'
+import type { HeadOutput, LearnedRiders, RowOutputs, Rows } from '../model/index.ts'
 import type { Sampler } from './sampling/index.ts'
 import type { TargetStates } from './states.ts'
 import type { TokenTree } from './tree.ts'
@@ -65,6 +65,8 @@ export interface Verdict extends Acceptance {
    * off the accepted path its row may stand behind tokens that are not in it. Penalties count decided tokens only.
    */
   draw(row: number): number
+  /** The LM head on these riders of the pass, where there were some and they have learned something. */
+  riders?(rows: readonly number[], wanted: readonly HeadOutput[]): Promise<RowOutputs>
 }
 
 /**
@@ -75,6 +77,11 @@ export interface Drafter {
   readonly name: string
   /** States of the target it reads, of prompt and accepted rows; the target must have been loaded with these layers. */
   readonly wants?: TargetStates
+  /**
+   * What its riders have learned. They may then be tokens `vocabSize + i`, its vectors, and see its prefix; the LM head does
+   * not run on them until the verdict is asked.
+   */
+  readonly riders?: LearnedRiders
   start(prefilled: Prefilled): Awaitable<void>
   /** A tree whose root is `root`, and riders, of at most `budget.rows` rows together. */
   propose(root: number, budget: Budget): Awaitable<Draft>

@@ -11,4 +11,5 @@ export {
   type MedusaOutputs,
   type MedusaSources,
 } from './medusa/heads.ts'
+export type { LearnedRiders } from './riders.ts'
 export { type HeadOutput, type RowOutputs, type Rows, Target, type Top, type Want } from './target.ts'

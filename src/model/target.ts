@@ -3,6 +3,7 @@ import { PacelineError } from '../errors.ts'
 import type { Executable, KvCache } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { Embedding } from './embedding.ts'
+import { checkVectors, type LearnedRiders, lookupRows } from './riders.ts'
 
 /** The rows of one forward pass. A row stands at position `length + depth` and sees the cache, its ancestors, itself. */
 export interface Rows {
@@ -14,6 +15,8 @@ export interface Rows {
    * rows of this pass are numbered behind them; none unless given.
    */
   readonly held?: number
+  /** Rows of this pass from this one on are riders: see `Target.setRiders`. None are unless given. */
+  readonly ridersFrom?: number
 }
 
 /**
@@ -69,6 +72,7 @@ export class Target {
   readonly #cache: KvCache
   /** How far behind the cache's last position each row stands that has passed since the last commit or truncate. */
   #depths: readonly number[] = []
+  #riders: LearnedRiders | undefined
 
   constructor(spec: ModelSpec, parts: TargetParts, capacity: number) {
     this.spec = spec
@@ -99,7 +103,7 @@ export class Target {
    * code `context` when the rows do not fit the cache, `argument` for rows, tokens or wishes that make no sense.
    */
   async forward(
-    { tokens, parents, held = 0 }: Rows,
+    { tokens, parents, held = 0, ridersFrom = tokens.length }: Rows,
     { head, headRows, features: wantsFeatures, taps = [] }: Want,
   ): Promise<RowOutputs> {
     if (tokens.length === 0 || tokens.length !== parents.length)
@@ -114,26 +118,26 @@ export class Target {
           `layer ${layer} cannot be tapped, the model was loaded with taps of [${this.#taps}]`,
         )
     const headOutputs = head === undefined ? [] : typeof head === 'string' ? [head] : head
-    if (headOutputs.includes('top') && this.#top === 0)
-      throw new PacelineError('argument', 'the model was loaded without its likeliest tokens (top)')
     for (const row of headRows ?? [])
       if (!(Number.isInteger(row) && row >= 0 && row < tokens.length))
         throw new PacelineError('argument', `the head cannot run on row ${row} of ${tokens.length}`)
-    const { hiddenSize } = this.spec
-    const x: Tensor = { dtype: 'f32', shape: [tokens.length, hiddenSize], data: await this.#embedding.lookup(tokens) }
+    const { hiddenSize, vocabSize } = this.spec
+    const rows = { ridersFrom, riders: this.#riders, vocabSize, hiddenSize }
+    const data = await lookupRows(this.#embedding, tokens, rows)
+    const x: Tensor = { dtype: 'f32', shape: [tokens.length, hiddenSize], data }
     const outputs = ['features', ...taps.map((layer) => `tap ${layer}`)]
     const depths = this.#depths.slice(0, held)
     for (const parent of parents) depths.push(parent < 0 ? 0 : depths[parent] + 1)
     const positions = Int32Array.from(tokens, (_, i) => this.length + depths[held + i])
     const run = await this.#trunk.run(
       { x, positions: { dtype: 'i32', shape: [tokens.length], data: positions } },
-      { rows: { cache: this.#cache, parents, held }, outputs },
+      { rows: { cache: this.#cache, parents, held, ridersFrom }, outputs },
     )
     this.#depths = depths
     const features = run.features.data as Float32Array // [rows, hidden]
     return {
       ...(headOutputs.length > 0 &&
-        (await this.#runHead(headOutputs, headRows ? pick(features, headRows, hiddenSize) : features))),
+        (await this.head(headRows ? pick(features, headRows, hiddenSize) : features, headOutputs))),
       ...(wantsFeatures && { features }),
       ...(taps.length > 0 && { taps: taps.map((layer) => run[`tap ${layer}`].data as Float32Array) }),
     }
@@ -151,11 +155,27 @@ export class Target {
     this.#depths = []
   }
 
+  /**
+   * What riders of the passes to come have learned; nothing unless given. Rows before them do not depend on it, nor does
+   * what is committed. Throws code `argument` unless the cache is empty and the sizes are those of the model.
+   */
+  setRiders(riders?: LearnedRiders): void {
+    if (riders) checkVectors(riders, this.spec.hiddenSize)
+    this.#cache.setPrefix(riders?.prefix ?? [])
+    this.#riders = riders
+  }
+
   dispose(): void {
     this.#cache.dispose()
   }
 
-  async #runHead(wanted: readonly HeadOutput[], features: Float32Array): Promise<RowOutputs> {
+  /**
+   * The LM head alone, on features [rows, hidden] of a pass: for rows of which only the outcome tells whether they matter.
+   * Throws code `argument` for outputs that the model was loaded without.
+   */
+  async head(features: Float32Array, wanted: readonly HeadOutput[]): Promise<RowOutputs> {
+    if (wanted.includes('top') && this.#top === 0)
+      throw new PacelineError('argument', 'the model was loaded without its likeliest tokens (top)')
     const shape = [features.length / this.spec.hiddenSize, this.spec.hiddenSize]
     const outputs = wanted.flatMap((output) => (output === 'top' ? ['top tokens', 'top log-probabilities'] : [output]))
     const run = await this.#head.run({ features: { dtype: 'f32', shape, data: features } }, { outputs })
