@@ -61,9 +61,9 @@ test('drafters of a head are named after their trees, and wide trees open it wit
       return context.openEagleHead(path, beside, options)
     },
   }
-  for (const name of ['eagle', 'eagle:full', 'eagle:8', 'eagle2', 'eagle2:9-3-12', 'eagle3', 'eagle3:60-7-10'])
+  for (const name of ['eagle', 'eagle:full', 'eagle:8', 'eagle2', 'eagle2:9-3-40', 'eagle3', 'eagle3:60-7-10'])
     expect((await readDrafter(`${name}=models/x`)(watching)).name).toBe(name)
-  expect(tops).toEqual([10, 10, 10, 10, 12, 10, 10])
+  expect(tops).toEqual([32, 32, 32, 32, 40, 32, 32])
 })
 
 test('prompt-lookup guesses as far as a policy says', async () => {

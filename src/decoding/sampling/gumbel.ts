@@ -119,3 +119,24 @@ export function gumbelTop(
   }
   return { tokens, scores }
 }
+
+/** The same of these tokens alone, the likeliest first. */
+export function gumbelAmong(
+  logits: Float32Array,
+  likeliest: ArrayLike<number>,
+  cutoff: Cutoff,
+  { temperature, seed }: { temperature: number; seed: number },
+  position: number,
+  count: number,
+): Ranking {
+  const tokens = Array.from(likeliest).filter(
+    (token) => logits[token] > -Infinity && keeps(cutoff, logits[token], token),
+  )
+  const scored = tokens.map((token) => ({
+    token,
+    score: (logits[token] - logits[likeliest[0]]) / temperature + gumbelNoise(seed, position, token),
+  }))
+  scored.sort((a, b) => b.score - a.score || a.token - b.token)
+  const best = scored.slice(0, count)
+  return { tokens: best.map(({ token }) => token), scores: best.map(({ score }) => score) }
+}

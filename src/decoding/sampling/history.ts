@@ -18,6 +18,11 @@ export class TokenHistory {
     return this.#generated.length
   }
 
+  /** What was generated, in its order. */
+  get generated(): readonly number[] {
+    return this.#generated
+  }
+
   /** Each distinct token of the prompt. */
   get prompt(): ReadonlySet<number> {
     return this.#prompt

@@ -145,6 +145,29 @@ describe('sampler', () => {
     )
   })
 
+  it('ranks some tokens as it ranks all where there are no others', () => {
+    fc.assert(
+      fc.property(
+        logits,
+        settings,
+        tokens,
+        fc.nat(),
+        fc.maxSafeNat(),
+        fc.integer({ min: 1, max: size + 2 }),
+        fc.uniqueArray(fc.nat(size - 1), { minLength: 1 }),
+        (logits, options, generated, position, seed, count, among) => {
+          fc.pre(among.some((token) => logits[token] > -Infinity))
+          const sampler = createSampler({ ...options, seed }, size)
+          const history = historyOf([], generated)
+          const alone = logits.map((logit, token) => (among.includes(token) ? logit : -Infinity))
+          const everything = sampler.rank(alone, position, history, count)
+          expect(sampler.rank(alone, position, history, count, among)).toEqual(everything)
+        },
+      ),
+      { seed: 10, numRuns: 2000 },
+    )
+  })
+
   it('gives the same token for the same seed and position, whatever was drawn before', () => {
     const options = { temperature: 1, repetitionPenalty: 1.1, seed: 5 }
     const row = (i: number) => Float32Array.from({ length: 100 }, (_, token) => Math.sin(token * (i + 1)))

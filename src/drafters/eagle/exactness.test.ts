@@ -21,7 +21,7 @@ import type { Growth } from './growth.ts'
 import { payingGrowth } from './paying-growth.ts'
 import { payingStaticGrowth, staticGrowth } from './static-growth.ts'
 import { shapeOf } from './static-tree.ts'
-import { tableHead, textBehind } from './table-head.ts'
+import { tableHead } from './table-head.ts'
 
 interface Pair {
   readonly name: string
@@ -97,8 +97,7 @@ async function write({ q, vocabSize, length }: Pair, growth: Growth, world: Worl
   const drafter = eagle('eagle', tableHead(q, vocabSize), growth)
   const sampler: Sampler = {
     ...createSampler({ temperature: 1 }, vocabSize),
-    rank(logits, _position, _history, count) {
-      const behind = textBehind(logits)
+    rank(logits, _position, { generated: behind }, count) {
       const tokens = [...world.rank(q(behind), behind, count)]
       return { tokens, scores: tokens.map((token) => logits[token]) }
     },

@@ -2,6 +2,7 @@ import type { EagleKind } from '../../checkpoint/index.ts'
 import type { Awaitable } from '../../decoding/index.ts'
 import { PacelineError } from '../../errors.ts'
 import type { Method } from '../registry.ts'
+import { commonTop } from '../trees/children.ts'
 import { dynamicTree } from './dynamic-tree.ts'
 import { eagle } from './eagle.ts'
 import type { Growth } from './growth.ts'
@@ -13,8 +14,8 @@ import type { TreeCosts } from './tree-costs.ts'
 /** Folders in that of the target where its heads lie, unless a drafter's name says where. */
 export const eagleFolders: Readonly<Record<EagleKind, string>> = { eagle: 'eagle', eagle3: 'eagle3' }
 
-/** Likeliest tokens that heads are opened with, so that drafters share them; wider trees need more. */
-const commonTop = 10
+/** Children of a node that trees without sizes of their own look at. */
+const commonWidth = 10
 
 /** A way to grow trees, and how wide; what passes cost is asked for where it matters. */
 interface GrowthKind {
@@ -30,7 +31,7 @@ export const eagleMethod = methodOf({
   about: 'a head of one layer guesses from the states of the target, a static tree; eagle:N=FOLDER: N guesses, or full',
   variants: ['full'],
   read({ name, variant }) {
-    const width = commonTop
+    const width = commonWidth
     if (variant === undefined) return { width, make: async (costs) => payingStaticGrowth(published, await costs()) }
     if (variant === 'full') return { width, make: () => staticGrowth(published) }
     const size = /^[1-9]\d*$/.test(variant) ? Number(variant) : Number.NaN
@@ -53,7 +54,7 @@ function dynamicMethod(kind: EagleKind, sizes: string, what: string): Method {
     about: `${what}; :M-D-K: rows of a pass, depth, children, such as ${sizes}`,
     variants: [sizes],
     read({ name, variant }) {
-      if (variant === undefined) return { width: commonTop, make: async (costs) => payingGrowth(await costs()) }
+      if (variant === undefined) return { width: commonWidth, make: async (costs) => payingGrowth(await costs()) }
       const [, rows, depth, width] = (/^([1-9]\d*)-([1-9]\d*)-([1-9]\d*)$/.exec(variant) ?? []).map(Number)
       if (rows === undefined || rows < 2)
         throw new PacelineError(

@@ -2,14 +2,6 @@ import { toFloat } from '../../decoding/exactness/fraction.ts'
 import type { ToyModel } from '../../decoding/exactness/toy-models.ts'
 import type { EagleHeadModel, EagleOutputs, EagleRows } from '../../model/index.ts'
 
-/** The texts that the rows of logits follow, by the memory they lie in. */
-const textsOf = new WeakMap<ArrayBufferLike, readonly (readonly number[])[]>()
-
-/** The text that a row of a table head's logits follows. */
-export function textBehind(logits: Float32Array): readonly number[] {
-  return textsOf.get(logits.buffer)![logits.byteOffset / logits.byteLength]
-}
-
 /** A head that is a table: what follows a text. For proofs; states say nothing, texts begin behind two tokens. */
 export function tableHead(q: ToyModel, vocabSize: number): EagleHeadModel {
   const spec = { kind: 'eagle', vocabSize, hiddenSize: 1, taps: [] }
@@ -30,7 +22,6 @@ export function tableHead(q: ToyModel, vocabSize: number): EagleHeadModel {
         const answers = texts.map((text) => q(text).map(toFloat))
         const order = answers.map((p) => [...p.keys()].sort((a, b) => p[b] - p[a] || a - b))
         const logits = Float32Array.from(answers.flat(), Math.log)
-        textsOf.set(logits.buffer, texts)
         return {
           states: new Float32Array(tokens.length),
           logits,

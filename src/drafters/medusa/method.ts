@@ -1,7 +1,8 @@
 import { PacelineError } from '../../errors.ts'
 import type { Method } from '../registry.ts'
+import { commonTop } from '../trees/children.ts'
 import { medusa } from './medusa.ts'
-import { expectedTree, mostChildren, payingTree, publishedGuesses } from './trees.ts'
+import { expectedTree, payingTree, publishedGuesses } from './trees.ts'
 
 /** The folder in that of the target where its heads lie, unless a drafter's name says where. */
 export const medusaFolder = 'medusa'
@@ -15,7 +16,7 @@ export const medusaMethod: Method = {
   read({ name, variant, path }) {
     const size = variant === undefined || variant === 'full' ? publishedGuesses : sizeOf(name, variant)
     return async (context) => {
-      const { model, cost } = await context.openMedusaHeads(path, medusaFolder, { top: mostChildren })
+      const { model, cost } = await context.openMedusaHeads(path, medusaFolder, { top: commonTop })
       const { headCount } = model.spec
       if (variant === undefined) {
         const costs = { target: await context.costs(), heads: await cost() }

@@ -35,13 +35,16 @@ export interface ChildOptions {
   readonly vocabSize: number
 }
 
+/** How many of the likeliest tokens heads are asked for, unless more children are wanted: what is drawn is nearly always among them. */
+export const commonTop = 32
+
 /**
  * The rule for a text.
  *
  * Greedy texts, and guesses without chance: the likeliest tokens, with the head's own probabilities.
  *
- * With the target's noise: the tokens nearest to being drawn from the head's logits by the noise of the node's output
- * position. The probability of a child is the softmax over their scores. Were the head's logits the target's but for errors
+ * With the target's noise: of the likeliest tokens that the head tells of, those nearest to being drawn by the noise of the
+ * node's output position. All others together are seldom drawn, and cost a row of the vocabulary each. The probability of a child is the softmax over their scores. Were the head's logits the target's but for errors
  * of the size of Gumbel noise, that would be the chance of each to be the target's draw; at temperature 0, where scores are
  * logits, it is the head's own probability.
  *
@@ -55,12 +58,25 @@ export function childRule(
   const rejects = rule === 'rejection' && sampler.settings.temperature > 0
   if (sampler.greedy || (rejects && !draws))
     return { wants: ['top'], of: ({ top }, row) => ({ children: likeliest(top!, row, told, count) }) }
+  if (!rejects) {
+    const known = new Float32Array(vocabSize).fill(-Infinity)
+    return {
+      wants: ['top'],
+      of({ top }, row, history) {
+        const [from, to] = [row * told, (row + 1) * told]
+        const tokens = top!.tokens.subarray(from, to)
+        for (const [i, token] of tokens.entries()) known[token] = top!.logProbabilities[from + i]
+        const children = weighed(sampler.rank(known, history.length, history, count, tokens))
+        for (const token of tokens) known[token] = -Infinity
+        return { children }
+      },
+    }
+  }
   let drawn = 0
   return {
     wants: ['logits'],
     of({ logits }, row, history) {
       const own = logits!.subarray(row * vocabSize, (row + 1) * vocabSize)
-      if (!rejects) return { children: weighed(sampler.rank(own, history.length, history, count)) }
       const children = weighed(sampler.rank(own, drawn++, history, count))
       return { children, drawnFrom: sampler.distribution(own, history) }
     },
