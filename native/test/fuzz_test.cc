@@ -90,6 +90,23 @@ std::vector<ProgramDescription> seeds() {
   return result;
 }
 
+// A prefix of so many entries, or one whose layers are too few.
+void prefix(Random& random, Cache& cache, int count) {
+  std::vector<std::vector<float>> data;
+  std::vector<const float*> keys, values;
+  for (const CacheSpec& spec : cache.specs()) {
+    data.push_back(randomFloats(random, size_t{1} * count * spec.kvHeads * spec.headDim, 3));
+    keys.push_back(data.back().data());
+  }
+  values = keys;
+  if (count == 0) keys.clear(), values.clear();
+  if (count > 0 && random.below(8) == 0) values.pop_back();
+  try {
+    cache.setPrefix(count, keys, values);
+  } catch (const Error&) {
+  }
+}
+
 // Runs with everything that the program wants; small programs only, to be fast.
 int runs(Random& random, Program& program, const ProgramDescription& d) {
   const int rows = 1 + random.below(20);
@@ -110,6 +127,7 @@ int runs(Random& random, Program& program, const ProgramDescription& d) {
     for (const CacheSpec& spec : program.caches())
       if (int64_t{spec.kvHeads} * spec.headDim > 1 << 16) return 0;
     cache.reset(new Cache(program.caches(), 1 + random.below(60)));
+    if (random.below(2)) prefix(random, *cache, random.below(4));
   }
   int done = 0;
   for (int round = 0; round < 3; round++) {
@@ -122,7 +140,9 @@ int runs(Random& random, Program& program, const ProgramDescription& d) {
       parents.push_back(random.below(static_cast<int>(std::min<int64_t>(std::max<int64_t>(held, 0), waiting)) + row + 1) - 1);
     if (cache && random.below(20) == 0) parents[random.below(rows)] = oddNumber(random, 0);
     try {
-      program.run(rows, inputs, cache.get(), parents.data(), parents.size(), wanted, held);
+      int64_t riders = cache && random.below(2) ? random.below(rows + 1) : Program::kNoRiders;
+      if (random.below(20) == 0) riders = oddNumber(random, rows);
+      program.run(rows, inputs, cache.get(), parents.data(), parents.size(), wanted, held, riders);
       done = 1;
       for (int64_t output : wanted)
         if (program.outputCount(output) < 1 << 20) outputsOf(program, {output});

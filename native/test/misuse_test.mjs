@@ -122,6 +122,45 @@ promise('rows held that are not there are an error, and those that are stay', ()
   fails('argument', /held: expected 0 to 0/, () => run(1, [-1]))
 })
 
+promise('a prefix that does not fit, and riders that are not there, are errors', () => {
+  const description = decoder(addon)
+  const program = new Program(new Pool(1), description)
+  const cache = new Cache(program, 8)
+  const layers = Array.from({ length: description.caches.length / 2 }, (_, i) => {
+    const [kvHeads, headDim] = description.caches.slice(2 * i, 2 * i + 2)
+    return kvHeads * headDim
+  })
+  const parts = (count) => layers.map((size) => new Float32Array(count * size))
+  const run = (riders) =>
+    program.run(
+      2,
+      [new Float32Array(2 * description.width), new Int32Array(2)],
+      cache,
+      Int32Array.of(-1, 0),
+      [],
+      0,
+      riders,
+    )
+  const wrong = /expected a Float32Array of|a prefix has keys and values of/
+  fails('argument', wrong, () => cache.setPrefix(2, parts(3), parts(2)))
+  fails('argument', wrong, () => cache.setPrefix(2, parts(2), []))
+  fails('argument', wrong, () => cache.setPrefix(2, parts(2), parts(2).slice(1)))
+  fails('argument', /more layers than the cache has/, () => cache.setPrefix(2, [...parts(2), ...parts(2)], parts(2)))
+  for (const count of [-1, 2 ** 31, 2 ** 53 - 1])
+    fails('argument', /a prefix has/, () => cache.setPrefix(count, parts(1), parts(1)))
+  for (const count of [0.5, NaN, '1', {}, undefined])
+    fails('argument', /count: expected/, () => cache.setPrefix(count, parts(1), parts(1)))
+  for (const arrays of [undefined, 1, 'x', {}]) fails('argument', /keys/, () => cache.setPrefix(1, arrays, parts(1)))
+  cache.setPrefix(3, parts(3), parts(3))
+  for (const riders of [3, -1, 2 ** 31, 2 ** 53 - 1]) fails('argument', /riders: expected 0 to 2/, () => run(riders))
+  for (const riders of [0.5, NaN, '1', {}]) fails('argument', /riders: expected/, () => run(riders))
+  for (const riders of [undefined, 0, 1, 2]) run(riders)
+  fails('argument', /empty cache/, () => cache.setPrefix(0, [], []))
+  cache.truncate(0)
+  cache.setPrefix(0, [], [])
+  run(1)
+})
+
 promise('arrays that vanish while arguments are read do no harm', () => {
   const description = decoder(addon)
   const program = new Program(new Pool(1), description)
