@@ -1,3 +1,6 @@
+export { type Bita, openBita } from './bita/open.ts'
+export { type BitaSpec, bitaParameters, bitaTensors, maskTokensName, prefixName } from './bita/spec.ts'
+export { type BitaContent, writeBita } from './bita/write.ts'
 export { byteCharacters, byteLevelTokenizer, tokenizerConfig } from './byte-level.ts'
 export type { ChatMessage } from './chat.ts'
 export { type Checkpoint, openCheckpoint, openTextCodec } from './checkpoint.ts'

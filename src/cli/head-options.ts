@@ -35,6 +35,15 @@ export interface HeadFlags extends TrainFlags {
 
 /** What a training is of, said in its description. */
 export function describeHead(command: Command, about: string): Command {
+  return describeFor(command, about).option(
+    '--draft-vocab <n>',
+    'tokens that the head knows, the most frequent ones (default: all)',
+    integer(1),
+  )
+}
+
+/** The same of what knows all tokens, since it speaks through its target. */
+export function describeFor(command: Command, about: string): Command {
   return command
     .summary(about)
     .description(
@@ -50,7 +59,6 @@ export function describeHead(command: Command, about: string): Command {
         .default('f32'),
     )
     .option('--init <folder>', 'begin with this head: its shape, its tokens and its weights')
-    .option('--draft-vocab <n>', 'tokens that the head knows, the most frequent ones (default: all)', integer(1))
 }
 
 /** The options that follow those of a method; `drafter` is the name by which its heads draft. */

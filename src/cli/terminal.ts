@@ -102,6 +102,6 @@ export function bytes(value: number): string {
   return unit === 0 ? `${value} bytes` : `${short(value / 1000 ** unit)} ${units[unit]}`
 }
 
-export function percent(share: number): string {
-  return `${Math.round(100 * share)} %`
+export function percent(share: number, digits = 0): string {
+  return `${(100 * share).toFixed(digits)} %`
 }

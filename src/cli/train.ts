@@ -1,11 +1,18 @@
 import type { Command } from 'commander'
+import { addTrainBita } from './train-bita.ts'
 import { addTrainDisco } from './train-disco.ts'
 import { addTrainEagle } from './train-eagle.ts'
 import { addTrainLm } from './train-lm.ts'
 import { addTrainMedusa } from './train-medusa.ts'
 
 /** One line per method. */
-const methods: readonly ((train: Command) => void)[] = [addTrainLm, addTrainDisco, addTrainEagle, addTrainMedusa]
+const methods: readonly ((train: Command) => void)[] = [
+  addTrainLm,
+  addTrainDisco,
+  addTrainEagle,
+  addTrainMedusa,
+  addTrainBita,
+]
 
 export function addTrain(program: Command): void {
   const train = program

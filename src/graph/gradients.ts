@@ -56,10 +56,7 @@ export const gradients: { readonly [O in OpName]: GradientRule<O> } = {
   softmax: ({ g, outputs: [y] }, [dy]) => g.apply('softmaxGradient', [y, dy!], {}),
   logSoftmax: ({ g, outputs: [y] }, [dy]) => g.apply('logSoftmaxGradient', [y, dy!], {}),
 
-  embedding: ({ g, inputs: [table, ids] }, [dy]) => [
-    g.apply('embeddingGradient', [ids, dy!], { count: table.shape[0] as number })[0],
-    null,
-  ],
+  embedding: ({ g, inputs: [table, ids] }, [dy]) => [g.apply('embeddingGradient', [table, ids, dy!], {})[0], null],
   crossEntropy: ({ g, inputs: [logits, targets] }, [dy]) => [
     g.apply('crossEntropyGradient', [logits, targets, dy!], {})[0],
     null,

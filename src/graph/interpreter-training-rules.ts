@@ -86,9 +86,9 @@ export const trainingRules: { readonly [O in TrainingOpName]: InterpretRule<O> }
     return [Float32Array.from(totals)]
   },
 
-  embeddingGradient: ([ids, dy], { count }) => {
+  embeddingGradient: ([table, ids, dy]) => {
     const width = lastSize(dy)
-    const totals = new Float64Array(count * width)
+    const totals = new Float64Array(table.data.length)
     eachId(ids, (id, row) => {
       for (let i = 0; i < width; i++) totals[id * width + i] += Number(dy.data[row * width + i])
     })

@@ -124,11 +124,11 @@ export const shapeRules: { readonly [O in OpName]: ShapeRule<O> } = {
       fail('linearWeightGradient', `gradient ${show(dy)} does not fit input ${show(x)}`)
     return [f32([last(dy.shape), last(x.shape)])]
   },
-  embeddingGradient: ([ids, dy], { count }) => {
+  embeddingGradient: ([table, ids, dy]) => {
     expectIds('embeddingGradient', ids)
-    if (dy.shape.length !== 2 || dy.shape[0] !== ids.shape[0])
+    if (!same(dy.shape, [...ids.shape, table.shape[1]]))
       fail('embeddingGradient', `gradient ${show(dy)} does not fit ids ${show(ids)}`)
-    return [f32([count, dy.shape[1]])]
+    return [f32(table.shape)]
   },
   rmsNormGradient: ([x, gain, dy]) => {
     if (!same(x.shape, dy.shape) || !same(gain.shape, [last(x.shape)]))

@@ -108,8 +108,8 @@ export interface TrainingOperations {
   linearInputGradient: Record<never, never>
   /** dW = dy^T x; inputs dy [.., N], x [.., K] -> [N, K] */
   linearWeightGradient: Record<never, never>
-  /** Inputs ids [rows] i32, dy [rows, D] -> [count, D]: the rows of dy, added up by id. */
-  embeddingGradient: { readonly count: number }
+  /** Inputs table [N, D], whose values do not matter, ids [rows] i32, dy [rows, D] -> [N, D]: the rows of dy, added up by id. */
+  embeddingGradient: Record<never, never>
   /** Inputs x, gain, dy -> dx, dgain */
   rmsNormGradient: { readonly eps: number }
   /** Inputs gate, up, dy -> dgate, dup */

@@ -1,4 +1,5 @@
 import { PacelineError } from '../errors.ts'
+import { exportBita } from './bita/index.ts'
 import { exportEagle } from './eagle/index.ts'
 import { exportMedusa } from './medusa/index.ts'
 import { type Exported, type ExportModelOptions, exportLanguageModel, readRecord, runFolder } from './runs/index.ts'
@@ -9,6 +10,7 @@ const exporters: Readonly<Record<string, typeof exportLanguageModel>> = {
   eagle: exportEagle,
   eagle3: exportEagle,
   medusa: exportMedusa,
+  bita: exportBita,
 }
 
 /**

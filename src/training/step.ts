@@ -6,6 +6,8 @@ export interface BatchLayout {
   readonly length: number
   /** [sequences * length]: the row before row i on its path, within its block; -1 where a document starts. */
   readonly parents: Int32Array
+  /** Rows of a block from this one on are riders; none are unless given. */
+  readonly ridersFrom?: number
 }
 
 /** Sums over the rows of a micro-batch, not means: `loss / weight` is the mean. */

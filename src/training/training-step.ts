@@ -157,10 +157,17 @@ class CompiledStep implements TrainingStep {
     }
   }
 
-  #run(inputs: Readonly<Record<string, Tensor>>, { length, parents }: BatchLayout, outputs?: readonly string[]) {
+  #run(
+    inputs: Readonly<Record<string, Tensor>>,
+    { length, parents, ridersFrom }: BatchLayout,
+    outputs?: readonly string[],
+  ) {
     return this.#executable.run(
       { ...inputs, ...Object.fromEntries(this.parameters) },
-      { rows: { parents, block: length }, ...(outputs && { outputs }) },
+      {
+        rows: { parents, block: length, ...(ridersFrom !== undefined && { ridersFrom }) },
+        ...(outputs && { outputs }),
+      },
     )
   }
 

@@ -102,12 +102,11 @@ export const trainingRules: { readonly [O in TrainingOpName]: LoweringRule<O> } 
   },
 
   // Not ScatterND, whose threads may add to one row at the same time.
-  embeddingGradient(context, { inputs: [ids, dy], outputs: [dtable], attributes: { count } }) {
+  embeddingGradient(context, { inputs: [table, ids, dy], outputs: [dtable] }) {
     const { model } = context
     const updates = context.read(dy)
     const indices = model.node('Expand', [context.as(ids, [-1, 1]), model.node('Shape', [updates])])
-    const width = dy.shape[1] as number
-    const zeros = model.node('Expand', [model.scalar('f32', 0), model.integers(count, width)])
+    const zeros = model.node('Expand', [model.scalar('f32', 0), model.node('Shape', [context.weight(table)])])
     context.define(
       dtable,
       model.node('ScatterElements', [zeros, indices, updates], { axis: 0, reduction: { text: 'add' } }),

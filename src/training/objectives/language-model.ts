@@ -32,8 +32,14 @@ export function languageModelLogits(
 ): Value {
   const size = [spec.vocabSize, spec.hiddenSize]
   const embeddings = g.weight(`${prefix}model.embed_tokens.weight`, size)
-  const features = trunk(g, spec, g.embedding(embeddings, tokens), positions, prefix) // [rows, hidden]
-  return g.linear(features, spec.tiedEmbeddings ? embeddings : g.weight(`${prefix}lm_head.weight`, size))
+  const features = decoderFeatures(g, spec, { embedded: g.embedding(embeddings, tokens), positions }, prefix)
+  return g.linear(features, lmHead(g, spec, prefix))
+}
+
+/** The matrix [vocabulary, hidden] that features become logits by. */
+export function lmHead(g: GraphBuilder, spec: LanguageModelSpec, prefix = ''): Value {
+  const name = spec.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight'
+  return g.weight(prefix + name, [spec.vocabSize, spec.hiddenSize])
 }
 
 /**
@@ -50,9 +56,17 @@ export function languageModelObjective(spec: LanguageModelSpec): Objective {
   }
 }
 
-function trunk(g: GraphBuilder, spec: DecoderSpec, embedded: Value, positions: Value, prefix: string): Value {
+/** Features [rows, hidden] of rows that enter as `embedded` [rows, hidden]; riders among them see what `learned` says. */
+export function decoderFeatures(
+  g: GraphBuilder,
+  spec: DecoderSpec,
+  { embedded, positions }: { readonly embedded: Value; readonly positions: Value },
+  prefix = '',
+  learned?: LayerContext['prefix'],
+): Value {
   const rotation = rotationOf(spec.rope, spec.headDim)
-  const context: LayerContext = { g, spec, precision: 'f32', positions, rotation, cached: false }
+  const shared = { g, spec, precision: 'f32', positions, rotation, cached: false } as const
+  const context: LayerContext = { ...shared, ...(learned && { prefix: learned }) }
   let x = embedded
   for (let layer = 0; layer < spec.layerCount; layer++)
     x = decoderLayer(context, x, `${prefix}model.layers.${layer}`, spec.windows[layer])
