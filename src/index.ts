@@ -1,6 +1,8 @@
 export { type ChatMessage, writeRandomCheckpoint } from './checkpoint/index.ts'
 export type { SamplingOptions, Speedup, Statistics } from './decoding/index.ts'
 export {
+  type BitaOptions,
+  bita,
   type DraftOptions,
   type DynamicTreeOptions,
   draft,

@@ -10,6 +10,7 @@ import {
   verifyDrafters,
 } from '../bench/index.ts'
 import { type Checkpoint, type Dtype, openCheckpoint } from '../checkpoint/index.ts'
+import { forAnyDrafter } from '../drafters/index.ts'
 import { createDraftingResources } from '../engine/index.ts'
 import { PacelineError } from '../errors.ts'
 import { replaceText } from '../files.ts'
@@ -139,7 +140,7 @@ async function verify(
     const loading = (share: number) => onProgress(`${dtype}: loading`, share)
     const model = await loadTargetModel(spec, checkpoint.source, {
       ...{ executor, dtype, signal, onProgress: loading },
-      taps: 'all',
+      ...forAnyDrafter,
     })
     const resources = createDraftingResources({ checkpoint, model, executor })
     try {

@@ -50,6 +50,22 @@ export async function measureMedusaCost(heads: MedusaModel, reference: TargetMod
   return relativeCost(ours, reference)
 }
 
+/** Time of the LM head of a target on so many rows, for their likeliest tokens, in its passes of one row. */
+export async function measureLmHeadCost(model: TargetModel, rows: number): Promise<number> {
+  const target = model.createTarget()
+  try {
+    const features = new Float32Array(rows * model.spec.hiddenSize).fill(0.5)
+    const ours = async () => {
+      const from = performance.now()
+      await target.head(features, ['top'])
+      return performance.now() - from
+    }
+    return await relativeCost(ours, model)
+  } finally {
+    target.dispose()
+  }
+}
+
 /** Milliseconds of a pass of a chain of `rows` pairs. Nothing is committed. */
 async function headPass(text: EagleText, rows: number): Promise<number> {
   const { kind, taps, targetHiddenSize } = text.spec

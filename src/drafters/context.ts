@@ -1,6 +1,10 @@
 import type { EagleKind } from '../checkpoint/index.ts'
 import type { PassCosts } from '../decoding/index.ts'
-import type { EagleHeadModel, MedusaModel, TargetModel } from '../model/index.ts'
+import type { EagleHeadModel, LearnedRiders, MedusaModel, TargetModel } from '../model/index.ts'
+import { commonTop } from './trees/children.ts'
+
+/** What a target is loaded with where it is not known yet which drafters will be asked for. */
+export const forAnyDrafter = { taps: 'all', top: commonTop } as const
 
 /** What a drafter may ask of the world when it is made. All of it lives as long as the target. */
 export interface DrafterContext {
@@ -23,6 +27,8 @@ export interface DrafterContext {
   ): Promise<EagleDrafting>
   /** Medusa heads, by the same rules. */
   openMedusaHeads(path: string | undefined, beside: string, options: { readonly top: number }): Promise<MedusaDrafting>
+  /** Masks of BiTA, by the same rules. */
+  openBita(path: string | undefined, beside: string): Promise<BitaDrafting>
   /** A JSON file of the drafter's folder, of `openModel`'s rules. Throws code `file` or `format`. */
   readJson(path: string | undefined, beside: string, file: string): Promise<unknown>
 }
@@ -36,6 +42,13 @@ export interface EagleDrafting {
 export interface MedusaDrafting {
   readonly model: MedusaModel
   /** Time of a pass of all heads, in passes of the target of one row; measured when first asked for. */
+  cost(): Promise<number>
+}
+
+export interface BitaDrafting {
+  readonly riders: LearnedRiders
+  readonly maskCount: number
+  /** Time of the target's LM head on all masks, in passes of the target of one row; measured when first asked for. */
   cost(): Promise<number>
 }
 

@@ -1,4 +1,17 @@
-export type { DrafterContext, DraftingModel, EagleDrafting, HeadCosts, MedusaDrafting } from './context.ts'
+export { type BitaModel, bita } from './bita/bita.ts'
+export { bitaFolder } from './bita/method.ts'
+export { payingTree as payingBitaTree } from './bita/paying-tree.ts'
+export type { BitaCosts, PlanLimits } from './bita/plan.ts'
+export { type BitaShape, type BitaTree, comb } from './bita/trees.ts'
+export {
+  type BitaDrafting,
+  type DrafterContext,
+  type DraftingModel,
+  type EagleDrafting,
+  forAnyDrafter,
+  type HeadCosts,
+  type MedusaDrafting,
+} from './context.ts'
 export { type DraftModelOptions, draftModel, draftTop } from './draft/draft-model.ts'
 export { draftFolder } from './draft/method.ts'
 export { type DynamicTreeSizes, dynamicTree } from './eagle/dynamic-tree.ts'

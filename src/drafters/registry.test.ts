@@ -78,7 +78,7 @@ test('prompt-lookup guesses as far as a policy says', async () => {
 describe('a name that means nothing is an error of code argument', () => {
   test.each<[string, RegExp]>([
     ['', /no drafter "", expected one of none, prompt-lookup, draft/],
-    ['bita', /no drafter "bita"/],
+    ['hydra', /no drafter "bita"/],
     ['constructor', /no drafter "constructor"/],
     ['None', /no drafter "None"/],
     ['none:2', /drafter "none:2": none takes no variant \("2"\)/],
@@ -109,6 +109,7 @@ describe('a name that means nothing is an error of code argument', () => {
       `medusa:${variant}`,
       /expected full, or a number of guesses from 1 to 63, such as medusa:8/,
     ]),
+    ['bita:full', /expected bita or bita:comb/],
     ['eagle3:x', /such as eagle3:60-7-10/],
     ['jacobi=models/x', /jacobi takes no path/],
     ['lookahead=models/x', /lookahead takes no path/],

@@ -1,5 +1,6 @@
 import type { Awaitable, Drafter } from '../decoding/index.ts'
 import { PacelineError } from '../errors.ts'
+import { bitaMethod } from './bita/method.ts'
 import type { DrafterContext } from './context.ts'
 import { draftMethod } from './draft/method.ts'
 import { eagle2Method, eagle3Method, eagleMethod } from './eagle/method.ts'
@@ -42,6 +43,7 @@ const drafters: Readonly<Record<string, Method>> = {
   eagle2: eagle2Method,
   eagle3: eagle3Method,
   medusa: medusaMethod,
+  bita: bitaMethod,
 }
 
 /** Names and one line about each, for help texts. */

@@ -13,6 +13,7 @@ import {
 import { loadTargetModel, type TargetModel } from '../model/index.ts'
 import { tinyModel } from '../model/tiny.ts'
 import { type Executor, referenceExecutor } from '../runtime/index.ts'
+import { tinyBita } from './bita/tiny.ts'
 import type { DrafterContext } from './context.ts'
 import { tinyHead, tinyTaps } from './eagle/tiny.ts'
 import { tinyMedusa } from './medusa/tiny.ts'
@@ -23,7 +24,7 @@ import { allDrafters, readDrafter } from './registry.ts'
 /** A small target and a smaller model that sometimes agrees with it. */
 export async function tinyPair(executor: Executor = referenceExecutor) {
   const { spec, source } = tinyTarget()
-  const target = await loadTargetModel(spec, source, { executor, dtype: 'f32', taps: tinyTaps })
+  const target = await loadTargetModel(spec, source, { executor, dtype: 'f32', taps: tinyTaps, top: 10 })
   const draft = await loadTargetModel(spec, source, { executor, dtype: 'int4-pure', top: 8 })
   return { target, draft }
 }
@@ -53,6 +54,7 @@ export function tinyContext(target: TargetModel, draft: TargetModel): DrafterCon
       model: await tinyMedusa(target, tinyTarget().source, { top }),
       cost: async () => 0.2,
     }),
+    openBita: async () => ({ ...tinyBita(target.spec), cost: async () => 0.1 }),
     readJson: async (_path, _beside, file) => files[file],
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readDrafter } from '../drafters/index.ts'
-import { draft, eagle, eagle2, eagle3, jacobi, lookahead, medusa, none, promptLookup } from './drafters.ts'
+import { bita, draft, eagle, eagle2, eagle3, jacobi, lookahead, medusa, none, promptLookup } from './drafters.ts'
 
 test('what an application writes is a name that the registry reads', () => {
   const names = [
@@ -21,6 +21,8 @@ test('what an application writes is a name that the registry reads', () => {
     medusa(),
     medusa({ guesses: 8, folder: 'models/x' }),
     medusa({ guesses: 'full' }),
+    bita(),
+    bita({ tree: 'comb', folder: 'models/x' }),
   ]
   for (const name of names) expect(readDrafter(name)).toBeTypeOf('function')
   expect(names.slice(-13)).toEqual([
@@ -37,6 +39,8 @@ test('what an application writes is a name that the registry reads', () => {
     'medusa',
     'medusa:8=models/x',
     'medusa:full',
+    'bita',
+    'bita:comb=models/x',
   ])
 })
 

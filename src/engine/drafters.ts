@@ -131,6 +131,18 @@ export function medusa({ folder, guesses }: MedusaOptions = {}): string {
   return named('medusa', guesses, folder)
 }
 
+export interface BitaOptions {
+  /** Mask tokens and prefix, trained for the target: the folder `bita` in the target's unless given. */
+  readonly folder?: string
+  /** `comb`: the published tree, all masks behind every row. What pays here, by what the masks get right, unless given. */
+  readonly tree?: 'comb'
+}
+
+/** BiTA: mask tokens that ride in the pass that checks guesses tell the next ones. */
+export function bita({ folder, tree }: BitaOptions = {}): string {
+  return named('bita', tree, folder)
+}
+
 function treeVariant(method: string, tree: DynamicTreeOptions['tree']): string | undefined {
   if (tree === undefined) return undefined
   const { rows, depth, width } = tree

@@ -4,16 +4,23 @@ import {
   type Checkpoint,
   type Dtype,
   type EagleKind,
+  openBita,
   openCheckpoint,
   openEagleHead,
   openMedusaHeads,
   readJson,
   type TextCodec,
 } from '../checkpoint/index.ts'
-import { measureCosts, measureHeadCosts, measureMedusaCost, measureRelativeCost } from '../decoding/index.ts'
-import type { DrafterContext, DraftingModel, EagleDrafting, MedusaDrafting } from '../drafters/index.ts'
+import {
+  measureCosts,
+  measureHeadCosts,
+  measureLmHeadCost,
+  measureMedusaCost,
+  measureRelativeCost,
+} from '../decoding/index.ts'
+import type { BitaDrafting, DrafterContext, DraftingModel, EagleDrafting, MedusaDrafting } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
-import { loadEagleHead, loadMedusaHeads, loadTargetModel, type TargetModel } from '../model/index.ts'
+import { loadEagleHead, loadMedusaHeads, loadTargetModel, readBitaRiders, type TargetModel } from '../model/index.ts'
 import type { Executor } from '../runtime/index.ts'
 
 /** A loaded target with all that drafters for it are made of. */
@@ -42,6 +49,7 @@ export function createDraftingResources({
   const models = opened<DraftingModel>()
   const heads = opened<EagleDrafting>()
   const medusaHeads = opened<MedusaDrafting>()
+  const masks = opened<BitaDrafting>()
   const costs = once(() => measureCosts(model))
 
   async function open(folder: string, top: number) {
@@ -100,6 +108,17 @@ export function createDraftingResources({
     }
   }
 
+  async function openMasks(folder: string) {
+    const { spec, source, close } = await openBita(folder, checkpoint.spec)
+    try {
+      const riders = await readBitaRiders(spec, source)
+      const { maskCount } = spec
+      return { riders, maskCount, cost: once(() => measureLmHeadCost(model, maskCount)), close: async () => {} }
+    } finally {
+      await close()
+    }
+  }
+
   return {
     target: model,
     costs,
@@ -119,6 +138,11 @@ export function createDraftingResources({
       return medusaHeads.get(`${top} ${folder}`, () => openHeads(folder, top))
     },
 
+    async openBita(path, beside) {
+      const folder = await locate(checkpoint.folder, path, beside)
+      return masks.get(folder, () => openMasks(folder))
+    },
+
     async readJson(path, beside, file) {
       const name = join(await locate(checkpoint.folder, path, beside), file)
       const json = await readJson('', name)
@@ -130,6 +154,7 @@ export function createDraftingResources({
       await models.close()
       await heads.close()
       await medusaHeads.close()
+      await masks.close()
     },
   }
 }

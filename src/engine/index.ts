@@ -1,4 +1,6 @@
 export {
+  type BitaOptions,
+  bita,
   type DraftOptions,
   type DynamicTreeOptions,
   draft,

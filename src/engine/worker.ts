@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Checkpoint, describeCheckpoint, dtypes, openCheckpoint } from '../checkpoint/index.ts'
 import type { Drafter } from '../decoding/index.ts'
-import { readDrafter } from '../drafters/index.ts'
+import { forAnyDrafter, readDrafter } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
 import { loadTargetModel } from '../model/index.ts'
 import { chooseExecutor } from '../runtime/index.ts'
@@ -56,8 +56,7 @@ async function load(folder: string, settings: LoadSettings): Promise<void> {
   const model = await loadTargetModel(checkpoint.spec, checkpoint.source, {
     executor,
     dtype,
-    // Which of them drafters will want is not known yet.
-    taps: 'all',
+    ...forAnyDrafter,
     onProgress(share) {
       if (closing.raised) throw new PacelineError('runtime', 'loading was stopped')
       if (share - reported < 0.01) return

@@ -1,3 +1,4 @@
+export { readBitaRiders } from './bita/riders.ts'
 export { draftHeadName, withTargetHead } from './draft-head.ts'
 export { type EagleHeadModel, type EagleHeadOptions, type EagleHeadSources, loadEagleHead } from './eagle/head.ts'
 export { type EagleHeadOutput, type EagleOutputs, type EagleRows, EagleText } from './eagle/text.ts'

@@ -27,6 +27,8 @@ export interface TargetModel {
   readonly weightBytes: number
   /** Bytes of the weights that every forward pass reads. */
   readonly streamedBytes: number
+  /** How many of the likeliest tokens of a row can be asked for. */
+  readonly top: number
   /** Of its tokens: heads that draft for it read the same vectors. */
   readonly embedding: Embedding
   /** A new, empty text of at most `capacity` positions (the model's context unless given). */
@@ -61,6 +63,7 @@ export async function loadTargetModel(
     spec,
     dtype,
     executor: executor.name,
+    top: Math.min(top, spec.vocabSize),
     embedding,
     streamedBytes: trunk.weightBytes + head.weightBytes,
     weightBytes: trunk.weightBytes + head.weightBytes + embedding.bytes,

@@ -1,4 +1,5 @@
 import type { Checkpoint, Dtype } from '../../checkpoint/index.ts'
+import { forAnyDrafter } from '../../drafters/index.ts'
 import { createDraftingResources } from '../../engine/index.ts'
 import { PacelineError } from '../../errors.ts'
 import { loadTargetModel } from '../../model/index.ts'
@@ -97,7 +98,7 @@ async function withDtype(
 ): Promise<void> {
   const { checkpoint, executor, contestants, prompts, temperatures, signal } = options
   report(`loading ${dtype}`)
-  const loading = { executor, dtype, taps: 'all', ...(signal && { signal }) } as const
+  const loading = { executor, dtype, ...forAnyDrafter, ...(signal && { signal }) } as const
   const model = await loadTargetModel(checkpoint.spec, checkpoint.source, loading).catch((error) => {
     if (!signal?.aborted) throw error
   })

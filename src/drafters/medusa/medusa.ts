@@ -1,11 +1,8 @@
-import { chain, type Drafter, TokenHistory, TokenTree } from '../../decoding/index.ts'
+import { chain, type Drafter, TokenHistory } from '../../decoding/index.ts'
 import type { MedusaModel } from '../../model/index.ts'
 import { type ChildRule, childRule } from '../trees/children.ts'
-import type { ShapeNode } from '../trees/shape.ts'
-import { type MedusaTree, mostChildren } from './trees.ts'
-
-/** The tokens that may stand at a depth (from 1), best first. */
-type Guesses = (depth: number) => readonly number[]
+import { guessesByLevel, type LevelGuesses, mostChildren, treeOfLevels } from '../trees/levels.ts'
+import type { MedusaTree } from './trees.ts'
 
 /**
  * Medusa (Cai et al. 2024, section 2): heads on the feature of the last position that the target has computed; head k
@@ -18,7 +15,7 @@ export function medusa(name: string, model: MedusaModel, tree: MedusaTree): Draf
   let history: TokenHistory
   /** [hidden]: of the position before the root. */
   let feature: Float32Array | undefined
-  let guesses: Guesses | undefined
+  let guesses: LevelGuesses | undefined
   return {
     name,
     wants: 'features',
@@ -37,8 +34,8 @@ export function medusa(name: string, model: MedusaModel, tree: MedusaTree): Draf
       if (feature === undefined || rows < 2) return { tree: chain(root) }
       const shape = tree.choose(rows - 1)
       if (shape.length < 2) return { tree: chain(root) }
-      guesses = guessesBy(rule, await model.forward(feature, rule.wants), history)
-      return { tree: treeOf(root, shape, guesses), forwards: 1 }
+      guesses = guessesByLevel(rule, await model.forward(feature, rule.wants), headCount, history)
+      return { tree: treeOfLevels(root, shape, guesses).tree, forwards: 1 }
     },
 
     observe({ emitted, states }) {
@@ -49,37 +46,4 @@ export function medusa(name: string, model: MedusaModel, tree: MedusaTree): Draf
       guesses = undefined
     },
   }
-}
-
-/**
- * Head by head, when a level is first asked for. Noise is that of the level's output position; penalties are those of the
- * likeliest path to it, since nodes of a level are told apart by nothing else: beside that path guesses are a little worse.
- */
-function guessesBy(rule: ChildRule, outputs: Parameters<ChildRule['of']>[0], history: TokenHistory): Guesses {
-  const levels: (readonly number[])[] = []
-  return function level(depth): readonly number[] {
-    const known = levels[depth - 1]
-    if (known) return known
-    const path: number[] = []
-    for (let above = 1; above < depth; above++) path.push(level(above)[0])
-    for (const token of path) history.push(token)
-    const { children } = rule.of(outputs, depth - 1, history)
-    for (const _ of path) history.pop()
-    levels[depth - 1] = children.map(({ token }) => token)
-    return levels[depth - 1]
-  }
-}
-
-/** The shape with tokens; without what stands behind ranks that a head has no token for. */
-function treeOf(root: number, shape: readonly ShapeNode[], guesses: Guesses): TokenTree {
-  const tokens = [root]
-  const parents = [-1]
-  const rows = [0]
-  for (const [node, { parent, rank, depth }] of shape.entries()) {
-    const token = node === 0 || rows[parent] === undefined ? undefined : guesses(depth)[rank]
-    if (token === undefined) continue
-    parents.push(rows[parent])
-    rows[node] = tokens.push(token) - 1
-  }
-  return new TokenTree(tokens, parents)
 }

@@ -1,16 +1,12 @@
 import type { PassCosts } from '../../decoding/index.ts'
-import { expectedByRank, RankFrequencies } from '../trees/rank-frequencies.ts'
+import { mostChildren } from '../trees/levels.ts'
+import { expectedByLevel, RankFrequencies } from '../trees/rank-frequencies.ts'
 import type { ShapeNode } from '../trees/shape.ts'
 import { CutToPay, sizesThatPay } from '../trees/sizes.ts'
 import { type SearchedTree, searchTree } from './tree-search.ts'
 
-/** Children of a node, at most: as in the published search. */
-export const mostChildren = 10
 /** Guesses of the published trees, which are 64 rows with the root. */
 export const publishedGuesses = 63
-
-/** What each head counts beside the one before, before anything is known. */
-const nextHead = 0.8
 
 /** A way to choose the shape of the next tree: pure but for what it learns from outcomes, which lasts from text to text. */
 export interface MedusaTree {
@@ -32,7 +28,7 @@ export interface MedusaCosts {
 
 /** The tree that the search finds before anything is known, or its first guesses. */
 export function expectedTree(heads: number, size: number = publishedGuesses): MedusaTree {
-  const { nodes } = search(expected, heads, size)
+  const { nodes } = search(expectedByLevel, heads, size)
   return { choose: (guesses) => nodes.slice(0, 1 + guesses) }
 }
 
@@ -41,7 +37,7 @@ export function expectedTree(heads: number, size: number = publishedGuesses): Me
  * the most tokens per time. Shape and cut are made of earlier steps alone.
  */
 export function payingTree(heads: number, { target, heads: cost }: MedusaCosts): MedusaTree {
-  const frequencies = new RankFrequencies(expected)
+  const frequencies = new RankFrequencies(expectedByLevel)
   const searchNow = () => search((depth, rank) => frequencies.chance(depth, rank), heads, publishedGuesses)
   let tree = searchNow()
   const cut = new CutToPay(() => sizesThatPay(tree.chances.slice(1), target, () => cost))
@@ -59,8 +55,4 @@ export function payingTree(heads: number, { target, heads: cost }: MedusaCosts):
 
 function search(accuracy: (depth: number, rank: number) => number, heads: number, guesses: number): SearchedTree {
   return searchTree(accuracy, { depth: heads, width: mostChildren, guesses })
-}
-
-function expected(depth: number, rank: number): number {
-  return expectedByRank(rank) * nextHead ** (depth - 1)
 }

@@ -1,12 +1,19 @@
 /** How often the likeliest child of an accepted node is accepted, before anything is known, and each further one less. */
 const firstChance = 0.6
 const nextRank = 0.35
+/** What each further level counts beside the one before, where guesses of a level do not know the path to it. */
+const nextLevel = 0.8
 /** How much an expectation counts beside outcomes, in outcomes. */
 const prior = 8
 
 /** The chance of the child of this rank (from 0) of an accepted node, before anything is known. */
 export function expectedByRank(rank: number): number {
   return firstChance * nextRank ** rank
+}
+
+/** The same where guesses of a level (from 1) are the same whatever stands before them. */
+export function expectedByLevel(depth: number, rank: number): number {
+  return expectedByRank(rank) * nextLevel ** (depth - 1)
 }
 
 interface Count {

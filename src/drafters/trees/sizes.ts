@@ -1,9 +1,9 @@
 import type { PassCosts } from '../../decoding/index.ts'
 
 /** The size is thought over again after so many steps. */
-const stepsBetween = 16
+export const stepsBetween = 16
 /** Where guessing does not pay, it is tried at least this often (in steps), or no one would notice that it pays again. */
-const probeEvery = 4
+export const probeEvery = 4
 
 /** Numbers of guesses. */
 export interface Sizes {
