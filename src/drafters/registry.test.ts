@@ -78,7 +78,7 @@ test('prompt-lookup guesses as far as a policy says', async () => {
 describe('a name that means nothing is an error of code argument', () => {
   test.each<[string, RegExp]>([
     ['', /no drafter "", expected one of none, prompt-lookup, draft/],
-    ['hydra', /no drafter "bita"/],
+    ['hydra', /no drafter "hydra"/],
     ['constructor', /no drafter "constructor"/],
     ['None', /no drafter "None"/],
     ['none:2', /drafter "none:2": none takes no variant \("2"\)/],

@@ -25,7 +25,7 @@ test('what an application writes is a name that the registry reads', () => {
     bita({ tree: 'comb', folder: 'models/x' }),
   ]
   for (const name of names) expect(readDrafter(name)).toBeTypeOf('function')
-  expect(names.slice(-13)).toEqual([
+  expect(names.slice(-15)).toEqual([
     'eagle',
     'eagle:8=models/x',
     'eagle:full',
