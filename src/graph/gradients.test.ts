@@ -272,6 +272,16 @@ describe('the gradient equals the slope of the loss', () => {
     )
   })
 
+  test('rows picked of what was computed, by ids that come twice', () => {
+    check(
+      fc.property(rows, rows, seed, (t, n, s) => {
+        expectGradients({ x: f32([t, 3], s), w: f32([2, 3], s + 1), ids: ids(n, t, s) }, (g, { x, w, ids: i }) => [
+          g.embedding(g.linear(x, w), i),
+        ])
+      }) as never,
+    )
+  })
+
   test('sum and broadcast', () => {
     expectGradients({ x: f32([3, 4], 1) }, (g, { x }) => {
       const total = g.sum(x)

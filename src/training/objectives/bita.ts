@@ -16,7 +16,7 @@ export const frozenPrefix = 'target '
  * groups, `rows m` (the mask's row), `labels m`, `answers m` (the target's likeliest token there), all [groups] i32, and
  * `weights m` [groups] f32.
  *
- * Metrics: `accepted n`, the share of groups whose first n masks all say what the target would, and `tau`, 2 and the sum of
+ * Metrics: `accepted n`, the share of groups whose first n masks all say what the target would, and `tau`, 1 and the sum of
  * these: tokens per forward, were all drafts chains in greedy decoding.
  */
 export function bitaObjective(target: ModelSpec, spec: BitaSpec): Objective {
