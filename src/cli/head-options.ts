@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { type Dtype, dtypes } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
 import { languageModelDefaults, type TrainedHead } from '../training/index.ts'
+import { packedData } from './head-data.ts'
 import { integer } from './options.ts'
 import { flagGiven } from './shape-options.ts'
 import { count, percent, remark } from './terminal.ts'
@@ -52,7 +53,11 @@ export function describeFor(command: Command, about: string): Command {
         'n guesses of a chain are right, and "tau" what they would make: tokens per forward in greedy decoding.',
     )
     .option('--target <folder>', 'the model to draft for')
-    .option('--data <folder>', 'the dataset, packed by "paceline data" with the target as --tokenizer')
+    .option(
+      '--data <path>',
+      'its answers: JSONL as "paceline collect" writes it, or the folder that "paceline data" packed them into, with the ' +
+        'target as --tokenizer',
+    )
     .addOption(
       new Option('--dtype <dtype>', 'how the target runs, as it will when the head drafts for it')
         .choices(dtypes)
@@ -76,8 +81,7 @@ export function addHeadRunOptions(command: Command, drafter: string): Command {
     `
 Examples:
   $ paceline collect ./model --prompts prompts.jsonl --out answers.jsonl --temperature 0
-  $ paceline data --input answers.jsonl --tokenizer ./model --out ./packed
-  $ paceline train ${command.name()} --target ./model --data ./packed --out ./runs/${command.name()} --minutes 30
+  $ paceline train ${command.name()} --target ./model --data answers.jsonl --out ./runs/${command.name()} --minutes 30
   $ paceline generate ./model --drafter ${drafter}=./runs/${command.name()}/model
 
 The first Ctrl-C ends the run after the update in progress, with a checkpoint; the second ends the process.`,
@@ -97,18 +101,36 @@ export async function resolveHeadFlags<F extends HeadFlags>(command: Command, sh
 }
 
 /** What these flags say of a run, whatever the method is. Throws code `argument` without --target, --data or a limit. */
-export function headRunOf(flags: HeadFlags & { readonly out: string }, shapeFlags: readonly string[]) {
+export async function headRunOf(flags: HeadFlags & { readonly out: string }, shapeFlags: readonly string[]) {
   const { target, data, out, resume = false, dtype, sequences, length, taskMix, seed, decay, clip } = flags
   if (target === undefined) throw new PacelineError('argument', 'give --target FOLDER: the model to draft for')
-  if (data === undefined) throw new PacelineError('argument', 'give --data FOLDER: a dataset packed by "paceline data"')
+  if (data === undefined)
+    throw new PacelineError(
+      'argument',
+      'give --data: answers as JSONL, or the folder that "paceline data" packed them into',
+    )
+  const budget = budgetOf(flags)
   const { accumulate, evalEvery, checkpointEvery, keep } = flags
   return {
-    ...{ target, data, out, dtype, sequences, length, taskMix, seed, accumulate, checkpointEvery, keep, resume },
+    ...{
+      target,
+      data: await packedData({ data, target, out, resume }),
+      out,
+      dtype,
+      sequences,
+      length,
+      taskMix,
+      seed,
+      accumulate,
+      checkpointEvery,
+      keep,
+      resume,
+    },
     ...(flags.draftVocab !== undefined && { draftVocab: flags.draftVocab }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
     optimiser: { decay, betas: languageModelDefaults.betas, clip },
     schedule: scheduleOf(flags),
-    budget: budgetOf(flags),
+    budget,
     evaluateEvery: evalEvery,
     command: commandLine(),
     options: recordedOptions(flags, flags.init === undefined ? [] : shapeFlags),

@@ -33,12 +33,13 @@ export function addTrainBita(train: Command): void {
 
 async function run(flags: Flags & { readonly out: string }): Promise<void> {
   const { masks: maskCount, prefix: prefixLength, groups } = flags
+  const options = await headRunOf(flags, shapeFlags)
   const report = trainingReport()
   using interrupted = interruption()
   let chain = maskCount
   try {
     const trained = await trainBita({
-      ...headRunOf(flags, shapeFlags),
+      ...options,
       riders: flags.init ?? { maskCount, prefixLength },
       groups,
       signal: interrupted.signal,

@@ -62,7 +62,7 @@ function addKind(train: Command, kind: EagleKind): void {
 
 async function run(kind: EagleKind, flags: Flags & { readonly out: string }): Promise<void> {
   const { steps, stepDecay, tokenWeight, noise = 0, featureWeight = 0 } = flags
-  const options = headRunOf(flags, shapeFlags)
+  const options = await headRunOf(flags, shapeFlags)
   const report = trainingReport()
   using interrupted = interruption()
   try {

@@ -38,7 +38,7 @@ export function addTrainMedusa(train: Command): void {
 
 async function run(flags: Flags & { readonly out: string }): Promise<void> {
   const { heads: headCount, layers: layerCount, ownLmHeads = false, headDecay, soft } = flags
-  const options = headRunOf(flags, shapeFlags)
+  const options = await headRunOf(flags, shapeFlags)
   const report = trainingReport()
   using interrupted = interruption()
   let chain = headCount
