@@ -101,24 +101,21 @@ void Cache::setPrefix(int64_t count, const std::vector<const float*>& keys, cons
   if (keys.size() != layers || values.size() != layers)
     throw argumentError("a prefix has keys and values of " + std::to_string(layers) + " layers, got " +
                         std::to_string(keys.size()) + " and " + std::to_string(values.size()));
-  std::vector<Layer> fresh;
-  for (size_t l = 0; l < specs_.size(); l++) {
+  // What has grown stays, or every text would grow it again. Where memory ends half-way there is no prefix.
+  prefix_ = 0;
+  for (size_t l = 0; l < layers; l++) {
     const CacheSpec& spec = specs_[l];
+    Layer& layer = layers_[l];
     const size_t width = spec.headDim, bytes = count * spec.kvHeads * width * sizeof(float);
-    if (count == 0) {
-      fresh.push_back({spec, Buffer(), Buffer()});
-      continue;
-    }
-    fresh.push_back({spec, Buffer(bytes), Buffer(bytes), count});
+    if (count > layer.slots) layer = Layer{spec, Buffer(bytes), Buffer(bytes), count};
     for (int32_t head = 0; head < spec.kvHeads; head++) {
       for (int64_t i = 0; i < count; i++) {
         const size_t from = (i * spec.kvHeads + head) * width, to = i * width;
-        std::memcpy(fresh[l].at(fresh[l].keys, head) + to, keys[l] + from, sizeof(float) * width);
-        std::memcpy(fresh[l].at(fresh[l].values, head) + to, values[l] + from, sizeof(float) * width);
+        std::memcpy(layer.at(layer.keys, head) + to, keys[l] + from, sizeof(float) * width);
+        std::memcpy(layer.at(layer.values, head) + to, values[l] + from, sizeof(float) * width);
       }
     }
   }
-  layers_ = std::move(fresh);
   prefix_ = static_cast<int32_t>(count);
 }
 

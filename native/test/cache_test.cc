@@ -138,6 +138,34 @@ int main() {
     CHECK(cache.bytes() <= 2 * 64 * (2 * 3 + 5) * sizeof(float));
   });
 
+  promise("a prefix goes in front of what has grown, which it leaves as large as it was", [] {
+    Cache cache(specs, 1000);
+    const auto fill = [&](int count, float mark) {
+      std::vector<std::vector<float>> data;
+      std::vector<const float*> layers;
+      for (const CacheSpec& spec : specs)
+        data.push_back(std::vector<float>(size_t{1} * count * spec.kvHeads * spec.headDim, mark));
+      for (const std::vector<float>& layer : data) layers.push_back(layer.data());
+      if (count == 0) layers.clear();
+      cache.setPrefix(count, layers, layers);
+    };
+    run(cache, std::vector<int32_t>(100, -1), 10);
+    cache.truncate(0);
+    const size_t grown = cache.bytes();
+    for (const int count : {0, 3, 2, 0}) {
+      fill(count, 7);
+      CHECK(cache.bytes() == grown);
+      run(cache, {-1, 0}, 20);
+      commit(cache, {0, 1});
+      CHECK((marks(cache) == std::vector<float>{20, 21}));
+      for (int i = 0; i < 3 * count; i++) CHECK(cache.prefixKeys(0, 1)[i] == 7 && cache.prefixValues(0, 1)[i] == 7);
+      cache.truncate(0);
+    }
+    fill(500, 8);
+    CHECK(cache.prefix() == 500 && cache.bytes() > grown);
+    for (int i = 0; i < 500 * 5; i++) CHECK(cache.prefixKeys(1, 0)[i] == 8);
+  });
+
   promise("commit refuses what is not a path of the rows that wait, and then changes nothing", [] {
     Cache cache(specs, 100);
     CHECK_ERROR("argument", "no run since the last commit", commit(cache, {}));

@@ -1,5 +1,7 @@
 // A small decoder with every operation in it.
 #pragma once
+#include <algorithm>
+
 #include "writer.h"
 
 namespace test {
@@ -78,6 +80,22 @@ inline std::vector<std::vector<float>> runDecoder(Program& program, Cache& cache
               {{DType::kF32, x.data(), x.size()}, {DType::kI32, positions.data() + held, parents.size()}}, &cache,
               parents.data(), parents.size(), wanted, held);
   return outputsOf(program, wanted);
+}
+
+// Parents of a random tree; mostly deep, as trees of guesses are.
+inline std::vector<int32_t> randomTree(Random& random, int rows) {
+  std::vector<int32_t> parents;
+  for (int row = 0; row < rows; row++) {
+    const int shape = random.below(4);
+    parents.push_back(shape == 0 ? random.below(row + 1) - 1 : shape == 1 ? std::max(-1, row - 2) : row - 1);
+  }
+  return parents;
+}
+
+inline std::vector<int32_t> pathTo(const std::vector<int32_t>& parents, int32_t row) {
+  std::vector<int32_t> path;
+  for (; row >= 0; row = parents[row]) path.insert(path.begin(), row);
+  return path;
 }
 
 }  // namespace test

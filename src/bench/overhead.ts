@@ -2,9 +2,9 @@ import { type ModelSpec, randomCheckpoint } from '../checkpoint/index.ts'
 import { createSampler, type Drafter, decode, prefill, type Step, TokenTree } from '../decoding/index.ts'
 import { none } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
+import { median } from '../median.ts'
 import { loadTargetModel, type Target, type TargetModel } from '../model/index.ts'
 import type { Executor } from '../runtime/index.ts'
-import { median } from './passes.ts'
 
 /** What a step costs beside drafting and the pass: making the tree, verifying, committing, handing over, everything. */
 export interface Overhead {

@@ -28,9 +28,3 @@ function chainOf(rows: number) {
     parents: Int32Array.from({ length: rows }, (_, i) => i - 1),
   }
 }
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}

@@ -1,8 +1,9 @@
 import { type Dtype, expectedTensors, type ModelSpec } from '../checkpoint/index.ts'
+import { median } from '../median.ts'
 import { loadTargetModel, type TargetModel } from '../model/index.ts'
 import { type Executor, measureStream } from '../runtime/index.ts'
 import type { TensorSource } from '../tensor/index.ts'
-import { fill, median, timePass } from './passes.ts'
+import { fill, timePass } from './passes.ts'
 
 /** Row counts whose time is reported. */
 export const profiledRows = [1, 2, 4, 8, 12, 16, 32] as const

@@ -1,9 +1,9 @@
 import type { ModelSpec } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
+import { median } from '../median.ts'
 import { measureGemm } from '../runtime/index.ts'
 import { memorySource, type Tensor, tensor } from '../tensor/index.ts'
 import { createTrainingStep, freshTensors, languageModelObjective } from '../training/index.ts'
-import { median } from './passes.ts'
 
 /** What a training step of a language model costs on this machine, beside the matrix products it is made of. */
 export interface TrainingProfile {

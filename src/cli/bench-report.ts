@@ -6,7 +6,7 @@ import { bytes, count, markdownTable, table } from './terminal.ts'
 export function headOf({ machine, model, settings }: BenchReport): string[] {
   const { prompts, rounds, maxTokens, rule, seed, sharedNoise, strict } = settings
   const how = [
-    `acceptance by ${rule}`,
+    `acceptance by ${rule}${rule === 'typical-lossy' ? ' (not lossless)' : ''}`,
     `seed ${seed}`,
     ...(sharedNoise ? [] : ['noise not shared']),
     ...(strict > 0 ? [`strict ${strict}`] : []),

@@ -96,7 +96,7 @@ export function memoryTable({ model: { dtypes } }: BenchReport): string[][] {
 export function remarksOf({ runs, notes, complete, settings }: BenchReport): string[] {
   const loops = Math.max(0, ...runs.filter(({ task }) => task === 'all').map((row) => row.loops))
   const doubtful = runs.filter((row) => row.task === 'all' && suspicious(row))
-  // With rejection sampling they are as likely as those of plain decoding, and others.
+  // By rejection they are as likely as those of plain decoding, and others.
   const mustMatch = ({ temperature }: BenchRow) => temperature === 0 || settings.rule === 'target-draw'
   const changed = runs.filter((row) => row.task === 'all' && row.identical < row.prompts && mustMatch(row))
   return [
@@ -115,6 +115,12 @@ export function remarksOf({ runs, notes, complete, settings }: BenchReport): str
       ? [
           `Marked with "!": the parts of a run miss what the clock says by more than ${100 * tolerance} %; ` +
             'something takes time that no step counts, or the machine was disturbed.',
+        ]
+      : []),
+    ...(settings.rule === 'typical-lossy' && runs.some(({ temperature }) => temperature > 0)
+      ? [
+          'NOT LOSSLESS above temperature 0: acceptance by typical-lossy writes what the drafter guesses more often than the ' +
+            'model would; these speedups are not to be compared with exact ones.',
         ]
       : []),
     ...(changed.length > 0 ? [`Not every text is that of plain decoding: see "same text".`] : []),

@@ -80,7 +80,14 @@ export function addBench(program: Command): void {
     .option('--rounds <n>', 'how often each prompt is written by each', integer(1), 3)
     .option('--max-tokens <n>', 'cut texts off after this many tokens', integer(1), 128)
     .option('--seed <n>', 'of texts at a temperature', sampling('seed'), 0)
-    .addOption(new Option('--rule <name>', 'how guesses are accepted').choices(acceptanceRules).default('target-draw'))
+    .addOption(
+      new Option(
+        '--rule <name>',
+        'how guesses are accepted, as generate takes it; typical-lossy is not lossless, and reports say so',
+      )
+        .choices(acceptanceRules)
+        .default('target-draw'),
+    )
     .option('--no-shared-noise', 'drafters guess with noise of their own')
     .option(
       '--strict <x>',
@@ -113,8 +120,11 @@ async function bench(folder: string, flags: BenchFlags): Promise<void> {
   if (resume && file === undefined)
     throw new PacelineError('argument', '--resume goes on with what is beside --json FILE: name that file')
   const knowing = flags.drafters.find((name) => name.startsWith('draft:oracle'))
-  if (knowing !== undefined && flags.rule === 'rejection' && flags.temperature.some((t) => t > 0))
-    throw new PacelineError('argument', `${knowing} cannot know what --rule rejection will draw: leave out one of them`)
+  if (knowing !== undefined && flags.rule !== 'target-draw' && flags.temperature.some((t) => t > 0))
+    throw new PacelineError(
+      'argument',
+      `${knowing} cannot know what --rule ${flags.rule} will write: leave out one of them`,
+    )
   for (const out of [file, markdown, html]) if (out !== undefined) await requireWritableFolder(out)
   if (file !== undefined) await requirePartial(file, resume ? 'resume' : force ? 'replace' : 'new')
   const suites = flags.suite ?? [defaultSuite()]

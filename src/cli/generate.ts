@@ -33,7 +33,7 @@ export function addGenerate(program: Command): void {
     .summary('continue a text')
     .description(
       'Continues a text. The continuation appears on stdout as it comes, green where a drafter had guessed it; how fast ' +
-        'it went is on stderr. The text is the one plain decoding gives, whatever the drafter.',
+        'it went is on stderr. The text is the one plain decoding gives, whatever the drafter, unless --rule gives that up.',
     )
     .argument('<model-folder>', 'a Llama-family model: config.json, tokenizer.json, *.safetensors')
     .argument('[prompt]', 'the text to continue; "-" or nothing reads it from stdin, less its last line break')
@@ -69,7 +69,8 @@ export function addGenerate(program: Command): void {
       new Option(
         '--rule <rule>',
         'how guesses are accepted above temperature 0: target-draw, whose text is the same with any drafter; or ' +
-          'rejection, standard speculative sampling, as likely but not the same (default: target-draw)',
+          'rejection, standard speculative sampling, as likely but not the same; or typical-lossy, which accepts what ' +
+          'is likely enough and is NOT lossless: texts are no longer as likely as the model has them (default: target-draw)',
       ).choices(acceptanceRules),
     )
     .option('--no-shared-noise', 'the drafter guesses without the noise that the target will draw with')

@@ -1,45 +1,19 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdir, readFile } from 'node:fs/promises'
 import { loadModel } from 'paceline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openCheckpoint, openEagleHead } from '../checkpoint/index.ts'
-import { packDataset } from '../training/index.ts'
-import { type Ended, runBuilt } from './run-built.ts'
+import { runBuilt } from './run-built.ts'
+import { sentences, type TaughtTarget, teachTarget } from './taught-target.ts'
 
-let folder = ''
-const at = (...names: string[]) => join(folder, ...names)
-const sentences = [
-  'red roses grow in the garden',
-  'green grass grows on the hill',
-  'blue water runs to the sea',
-  'white snow falls on the roof',
-]
-const paceline = (...args: string[]): Promise<Ended> => runBuilt(args)
-
+let taught: TaughtTarget
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'paceline-eagle-'))
-  // What the target learns by heart, so that there is something to guess.
-  const rows = Array.from({ length: 400 }, (_, i) => {
-    const sentence = sentences[i % sentences.length]
-    return { prompt: `${sentence.split(' ')[0]} ${i}`, response: sentence }
-  })
-  await writeFile(at('data.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
-  await packDataset({ files: [at('data.jsonl')], folder: at('packed'), vocabulary: 300, validation: 0.05 })
-  const shape = ['--width', '48', '--layers', '3', '--heads', '2', '--kv-heads', '1', '--intermediate', '96']
-  const { code, stderr } = await paceline(
-    ...['train', 'lm', '--data', at('packed'), '--out', at('lm'), ...shape, ...batch, '--updates', '80'],
-  )
-  if (code !== 0) throw new Error(stderr)
+  taught = await teachTarget()
 })
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(() => taught.dispose())
 
-const batch = ['--sequences', '4', '--length', '64', '--learning-rate', '0.01', '--warmup', '5']
-const train = (kind: string, out: string, ...more: string[]) =>
-  paceline(
-    ...['train', kind, '--target', at('lm', 'model'), '--data', at('packed'), '--out', at(out), ...batch],
-    ...more,
-  )
+const at = (...names: string[]) => taught.at(...names)
+const paceline = (...args: string[]) => runBuilt(args)
+const train = (kind: string, out: string, ...more: string[]) => taught.train(kind, out, ...more)
 
 describe.sequential('paceline train eagle', () => {
   test.each([

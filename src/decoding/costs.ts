@@ -1,3 +1,4 @@
+import { median } from '../median.ts'
 import type { HeadOutput, Target, TargetModel } from '../model/index.ts'
 
 /** What forward passes of a model cost on this machine. */
@@ -111,8 +112,4 @@ export async function pass(target: Target, rows: number, head: HeadOutput = 'arg
   const from = performance.now()
   await target.forward({ tokens, parents: tokens.map((_, i) => i - 1) }, { head })
   return performance.now() - from
-}
-
-export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]
 }

@@ -91,7 +91,7 @@ export async function prefill(
   await drafter.start({
     tokens: prompt,
     // Rejection compares p with what the guess was drawn from: were the noise shared, the guess would tell of p.
-    sampler: sharedNoise && rule === 'target-draw' ? sampler : sampler.independent(),
+    sampler: sharedNoise && rule !== 'rejection' ? sampler : sampler.independent(),
     rule,
     ...(drafter.wants && { states: concatenate(states) }),
   })
@@ -100,8 +100,8 @@ export async function prefill(
 
 /**
  * The one loop: the drafter guesses, one forward pass of the target checks all guesses, the accepted ones are kept.
- * Emits exactly what plain decoding of the target would, step by step; plain decoding is this loop with a drafter that
- * never guesses. The target's cache holds the prompt without its last token (`prefill`).
+ * Emits exactly what plain decoding of the target would, step by step, unless a rule is asked for that does not; plain
+ * decoding is this loop with a drafter that never guesses. The target's cache holds the prompt without its last token (`prefill`).
  */
 export async function* decode(
   target: Target,

@@ -7,12 +7,14 @@ import type { Acceptance } from './verify.ts'
 export type Awaitable<T> = T | Promise<T>
 
 /**
- * How guesses are accepted. Both are exact (docs/decisions/0012-acceptance.md).
+ * How guesses are accepted. The first two are exact (docs/decisions/0012-acceptance.md), the third is not and says so.
  * `target-draw`: the target draws its own next token; a guess is accepted where it is that token.
  * `rejection`: a guess drawn from q is accepted with probability min(1, p/q), else the token is drawn from what is left
  * of p. Leviathan et al. 2023; siblings: Miao et al. 2024.
+ * `typical-lossy`: guesses that the target holds likely enough are accepted, which changes how likely texts are above
+ * temperature 0 (docs/decisions/0019-typical-acceptance.md). Cai et al. 2024.
  */
-export const acceptanceRules = ['target-draw', 'rejection'] as const
+export const acceptanceRules = ['target-draw', 'rejection', 'typical-lossy'] as const
 export type AcceptanceRule = (typeof acceptanceRules)[number]
 
 /** What a drafter is told when a text begins. */

@@ -1,5 +1,6 @@
+import { median } from '../median.ts'
 import type { EagleHeadModel, EagleText, MedusaModel, TargetModel } from '../model/index.ts'
-import { amidText, median, pass, passCosts, positions, relativeCost, warmUpMs } from './costs.ts'
+import { amidText, pass, passCosts, positions, relativeCost, warmUpMs } from './costs.ts'
 
 const measuredRows = [1, 2, 4, 8, 16]
 const rounds = 7

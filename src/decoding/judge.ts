@@ -4,6 +4,7 @@ import { chanceOf } from './chance.ts'
 import type { AcceptanceRule, Draft } from './drafter.ts'
 import { rejection } from './rejection.ts'
 import type { Sampler, TokenHistory } from './sampling/index.ts'
+import { typical } from './typical.ts'
 import { type Acceptance, verify } from './verify.ts'
 
 /** The bonus token of a decision that a pass of one row has to make: no token has this id. */
@@ -30,8 +31,8 @@ export function createJudge(vocabSize: number, { sampler, rule = 'target-draw', 
   const logitsOf = ({ logits }: RowOutputs, row: number) => logits!.subarray(row * vocabSize, (row + 1) * vocabSize)
   const draw: Judge['draw'] = (outputs, row, position, history) =>
     outputs.argmax?.[row] ?? sampler.draw(logitsOf(outputs, row), position, history)
-  // Without chance there is nothing to reject by.
-  const rejects = rule === 'rejection' && sampler.settings.temperature > 0
+  // Without chance all rules are one: p holds nothing but the likeliest token.
+  const applied = sampler.settings.temperature > 0 ? rule : 'target-draw'
   return {
     wants: sampler.greedy && strict === 0 ? 'argmax' : 'logits',
     draw,
@@ -40,7 +41,17 @@ export function createJudge(vocabSize: number, { sampler, rule = 'target-draw', 
       const descend = (row: number) => {
         if (row > 0) history.push(tree.tokens[row])
       }
-      if (rejects)
+      if (applied === 'typical-lossy') {
+        const path = typical(tree, (path) => {
+          for (const row of path) descend(row)
+          const after = sampler.distribution(logitsOf(outputs, path[path.length - 1]), history)
+          for (let guesses = 1; guesses < path.length; guesses++) history.pop()
+          return after
+        })
+        for (const row of path) descend(row)
+        return { path, bonus: draw(outputs, path[path.length - 1], history.length, history) }
+      }
+      if (applied === 'rejection')
         return rejection<number>(
           tree,
           (row) => {

@@ -1,3 +1,4 @@
+import { median } from '../median.ts'
 import type { Target } from '../model/index.ts'
 import type { Step } from './decode.ts'
 
@@ -96,5 +97,5 @@ export async function measureRow(target: Target, want: 'argmax' | 'logits'): Pro
     await target.forward({ tokens: Int32Array.of(0), parents: Int32Array.of(-1) }, { head: want })
     times.push(performance.now() - from)
   }
-  return times.sort((a, b) => a - b)[2]
+  return median(times)
 }

@@ -9,6 +9,8 @@ export interface AcceptanceOptions {
   /**
    * How guesses are accepted above temperature 0. `target-draw` (the default): with one seed the text is the same with
    * any drafter. `rejection` (standard speculative sampling): as likely as without a drafter, but not the same.
+   * `typical-lossy` (Medusa's typical acceptance): guesses that are likely enough; NOT lossless, texts are not as likely as
+   * without a drafter. At temperature 0 all three give the text of plain decoding.
    */
   readonly rule?: AcceptanceRule
   /** Lets a drafter guess with the noise that the target will draw with: yes unless given. The text is the same. */

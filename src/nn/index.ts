@@ -1,5 +1,5 @@
 export { type EagleInputs, eagle3Layer, eagleLayer, fuseTaps } from './eagle.ts'
-export { decoderLayer, type KeysAndValues, type LayerContext, norm } from './layers.ts'
+export { decoderLayer, type GraphKeysAndValues, type LayerContext, norm } from './layers.ts'
 export { residualBlocks } from './medusa.ts'
 export { type Rotation, rotationOf } from './rope.ts'
 export type { DecoderSpec, RopeScaling, RopeSpec } from './spec.ts'

@@ -22,16 +22,16 @@ export interface LayerContext {
    * before, to which each attention adds its own. A row sees the path to it in the first step, and itself in the others,
    * which is what it will see when the head drafts a chain behind it.
    */
-  readonly unrolled?: KeysAndValues[]
+  readonly unrolled?: GraphKeysAndValues[]
   /**
    * In training: keys and values, each [entries, kvHeads, headDim], that the riders of the run see in the attention of this
    * name (`model.layers.0.self_attn`) before all else. Where keys are cached, the cache brings its own.
    */
-  readonly prefix?: (attention: string) => KeysAndValues
+  readonly prefix?: (attention: string) => GraphKeysAndValues
 }
 
 /** Each [rows, kvHeads, headDim], of a prefix [entries, kvHeads, headDim]. */
-export interface KeysAndValues {
+export interface GraphKeysAndValues {
   readonly keys: Value
   readonly values: Value
 }

@@ -1,5 +1,5 @@
 import type { Dtype } from '../../checkpoint/index.ts'
-import { median } from '../passes.ts'
+import { median } from '../../median.ts'
 import { bootstrap, geometricMean, mean } from './averages.ts'
 import { decompose, deviationOf, endToEndOf, measuredSpeedup, type Pair, speedupOf } from './parts.ts'
 import type { BenchRecord, DraftedRun, PromptRecord } from './records.ts'

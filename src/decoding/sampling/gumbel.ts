@@ -82,28 +82,7 @@ export function gumbelTop(
   position: number,
   count: number,
 ): Ranking {
-  const relative = (logit: number) => (logit - logits[likeliest[0]]) / temperature
-  const tokens: number[] = []
-  const scores: number[] = []
-  // What does not reach it cannot enter: the last score, once there are as many as asked for.
-  let bar = -Infinity
-  const offer = (token: number) => {
-    const score = relative(logits[token]) + gumbelNoise(seed, position, token)
-    if (score < bar || score === -Infinity || tokens.includes(token)) return
-    let at = tokens.length
-    while (at > 0 && (score > scores[at - 1] || (score === scores[at - 1] && token < tokens[at - 1]))) at--
-    if (at === count) return
-    tokens.splice(at, 0, token)
-    scores.splice(at, 0, score)
-    if (tokens.length > count) {
-      tokens.pop()
-      scores.pop()
-    }
-    if (tokens.length === count) bar = scores[count - 1]
-  }
-
-  // The likeliest tokens set a high bar at once.
-  for (let i = 0; i < likeliest.length; i++) if (keeps(cutoff, logits[likeliest[i]], likeliest[i])) offer(likeliest[i])
+  const best = new Best(logits, likeliest, cutoff, { temperature, seed }, position, count)
   for (let start = 0; start < logits.length; start += blockSize) {
     const end = Math.min(start + blockSize, logits.length)
     let high = -Infinity
@@ -112,31 +91,66 @@ export function gumbelTop(
 
     drawWords(perBlock, seed, position, start / blockSize)
     const ceiling = slack - Math.log(exponential() / blockSize)
-    if (relative(high) + ceiling < bar) continue
+    if (best.relative(high) + ceiling < best.bar) continue
 
     for (let token = start; token < end; token++)
-      if (keeps(cutoff, logits[token], token) && !(relative(logits[token]) + ceiling < bar)) offer(token)
+      if (keeps(cutoff, logits[token], token) && !(best.relative(logits[token]) + ceiling < best.bar)) best.offer(token)
   }
-  return { tokens, scores }
+  return best.ranking
 }
 
 /** The same of these tokens alone, the likeliest first. */
-export function gumbelAmong(
-  logits: Float32Array,
-  likeliest: ArrayLike<number>,
-  cutoff: Cutoff,
-  { temperature, seed }: { temperature: number; seed: number },
-  position: number,
-  count: number,
-): Ranking {
-  const tokens = Array.from(likeliest).filter(
-    (token) => logits[token] > -Infinity && keeps(cutoff, logits[token], token),
-  )
-  const scored = tokens.map((token) => ({
-    token,
-    score: (logits[token] - logits[likeliest[0]]) / temperature + gumbelNoise(seed, position, token),
-  }))
-  scored.sort((a, b) => b.score - a.score || a.token - b.token)
-  const best = scored.slice(0, count)
-  return { tokens: best.map(({ token }) => token), scores: best.map(({ score }) => score) }
+export function gumbelAmong(...[logits, likeliest, ...rest]: Parameters<typeof gumbelTop>): Ranking {
+  return new Best(logits, likeliest, ...rest).ranking
+}
+
+/** The best `count` of the tokens that were offered: of `likeliest` to begin with, which set a high bar at once. */
+class Best {
+  readonly ranking: Ranking = { tokens: [], scores: [] }
+  /** What does not reach it cannot enter: the last score, once there are as many as asked for. */
+  bar = -Infinity
+  readonly #logits: Float32Array
+  readonly #top: number
+  readonly #temperature: number
+  readonly #noise: (token: number) => number
+  readonly #count: number
+
+  constructor(
+    logits: Float32Array,
+    likeliest: ArrayLike<number>,
+    cutoff: Cutoff,
+    { temperature, seed }: { temperature: number; seed: number },
+    position: number,
+    count: number,
+  ) {
+    this.#logits = logits
+    this.#top = logits[likeliest[0]]
+    this.#temperature = temperature
+    this.#noise = (token) => gumbelNoise(seed, position, token)
+    this.#count = count
+    for (let i = 0; i < likeliest.length; i++)
+      if (keeps(cutoff, logits[likeliest[i]], likeliest[i])) this.offer(likeliest[i])
+  }
+
+  /** What a token of this logit scores before noise. */
+  relative(logit: number): number {
+    return (logit - this.#top) / this.#temperature
+  }
+
+  offer(token: number): void {
+    const { tokens, scores } = this.ranking
+    const score = this.relative(this.#logits[token]) + this.#noise(token)
+    // Not a number where even the likeliest logit is -Infinity.
+    if (score < this.bar || !(score > -Infinity) || tokens.includes(token)) return
+    let at = tokens.length
+    while (at > 0 && (score > scores[at - 1] || (score === scores[at - 1] && token < tokens[at - 1]))) at--
+    if (at === this.#count) return
+    tokens.splice(at, 0, token)
+    scores.splice(at, 0, score)
+    if (tokens.length > this.#count) {
+      tokens.pop()
+      scores.pop()
+    }
+    if (tokens.length === this.#count) this.bar = scores[this.#count - 1]
+  }
 }

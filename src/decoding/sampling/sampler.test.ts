@@ -75,6 +75,14 @@ const settings: fc.Arbitrary<Settings> = fc.record({
     .map((bias) => ({ ...bias })),
 })
 const tokens = fc.array(fc.nat(size + 2), { maxLength: 8 })
+const ranked = fc.record({
+  logits,
+  options: settings,
+  generated: tokens,
+  position: fc.nat(),
+  seed: fc.maxSafeNat(),
+  count: fc.integer({ min: 1, max: size + 2 }),
+})
 
 function historyOf(prompt: number[], generated: number[]): TokenHistory {
   const history = new TokenHistory(prompt)
@@ -113,57 +121,41 @@ describe('sampler', () => {
 
   it('ranks its own draw first, then what it would draw without the ones before', () => {
     fc.assert(
-      fc.property(
-        logits,
-        settings,
-        tokens,
-        fc.nat(),
-        fc.maxSafeNat(),
-        fc.integer({ min: 1, max: size + 2 }),
-        (logits, options, generated, position, seed, count) => {
-          // A probability may be too small for a float, and its token is kept all the same.
-          fc.pre(!Object.values(options.logitBias).includes(-100))
-          const sampler = createSampler({ ...options, seed }, size)
-          const history = historyOf([], generated)
-          const { tokens, scores } = sampler.rank(logits, position, history, count)
-          const p = sampler.distribution(logits, history)
-          // What the filters keep stays kept when one of it is gone, so they are applied before anything is taken out.
-          const alone = createSampler({ temperature: options.temperature, seed }, size)
-          const left = Float32Array.from(p, (_, token) => processedLogit(logits, options, generated, token))
-          const kept = options.temperature === 0 ? left : left.map((logit, token) => (p[token] > 0 ? logit : -Infinity))
-          expect(tokens[0]).toBe(sampler.draw(logits, position, history))
-          for (const [i, token] of tokens.entries()) {
-            expect(alone.draw(kept, position, historyOf([], []))).toBe(token)
-            kept[token] = -Infinity
-            if (i > 0) expect(scores[i]).toBeLessThanOrEqual(scores[i - 1])
-          }
-          const rest = kept.filter((logit) => logit > -Infinity).length
-          expect(tokens.length).toBe(Math.min(count, tokens.length + rest))
-        },
-      ),
+      fc.property(ranked, ({ logits, options, generated, position, seed, count }) => {
+        // A probability may be too small for a float, and its token is kept all the same.
+        fc.pre(!Object.values(options.logitBias).includes(-100))
+        const sampler = createSampler({ ...options, seed }, size)
+        const history = historyOf([], generated)
+        const { tokens, scores } = sampler.rank(logits, position, history, count)
+        const p = sampler.distribution(logits, history)
+        // What the filters keep stays kept when one of it is gone, so they are applied before anything is taken out.
+        const alone = createSampler({ temperature: options.temperature, seed }, size)
+        const left = Float32Array.from(p, (_, token) => processedLogit(logits, options, generated, token))
+        const kept = options.temperature === 0 ? left : left.map((logit, token) => (p[token] > 0 ? logit : -Infinity))
+        expect(tokens[0]).toBe(sampler.draw(logits, position, history))
+        for (const [i, token] of tokens.entries()) {
+          expect(alone.draw(kept, position, historyOf([], []))).toBe(token)
+          kept[token] = -Infinity
+          if (i > 0) expect(scores[i]).toBeLessThanOrEqual(scores[i - 1])
+        }
+        const rest = kept.filter((logit) => logit > -Infinity).length
+        expect(tokens.length).toBe(Math.min(count, tokens.length + rest))
+      }),
       { seed: 10, numRuns: 2000 },
     )
   })
 
   it('ranks some tokens as it ranks all where there are no others', () => {
     fc.assert(
-      fc.property(
-        logits,
-        settings,
-        tokens,
-        fc.nat(),
-        fc.maxSafeNat(),
-        fc.integer({ min: 1, max: size + 2 }),
-        fc.uniqueArray(fc.nat(size - 1), { minLength: 1 }),
-        (logits, options, generated, position, seed, count, among) => {
-          fc.pre(among.some((token) => logits[token] > -Infinity))
-          const sampler = createSampler({ ...options, seed }, size)
-          const history = historyOf([], generated)
-          const alone = logits.map((logit, token) => (among.includes(token) ? logit : -Infinity))
-          const everything = sampler.rank(alone, position, history, count)
-          expect(sampler.rank(alone, position, history, count, among)).toEqual(everything)
-        },
-      ),
+      fc.property(ranked, fc.uniqueArray(fc.nat(size - 1), { minLength: 1 }), (ranked, among) => {
+        const { logits, options, generated, position, seed, count } = ranked
+        fc.pre(among.some((token) => logits[token] > -Infinity))
+        const sampler = createSampler({ ...options, seed }, size)
+        const history = historyOf([], generated)
+        const alone = logits.map((logit, token) => (among.includes(token) ? logit : -Infinity))
+        const everything = sampler.rank(alone, position, history, count)
+        expect(sampler.rank(alone, position, history, count, among)).toEqual(everything)
+      }),
       { seed: 10, numRuns: 2000 },
     )
   })

@@ -24,7 +24,8 @@ export interface Sampler {
    * The tokens nearest to being drawn, best first: `draw`'s own, then what it would be without that one, and so on. Their
    * scores are logit / temperature + noise, at temperature 0 logits, all less the largest logit there is. `count` tokens, or as
    * many as there are of a probability above 0 (at temperature 0: of finite logits). With `among` only these tokens are
-   * looked at, at least one, whatever the others' logits: much cheaper where they are few. Throws as `draw` does.
+   * looked at, at least one, whatever the others' logits: much cheaper where they are few. Throws as `draw` does, with
+   * `among` for a row of another length alone.
    */
   rank(logits: Float32Array, position: number, history: TokenHistory, count: number, among?: ArrayLike<number>): Ranking
 

@@ -35,7 +35,10 @@ export interface ChildOptions {
   readonly vocabSize: number
 }
 
-/** How many of the likeliest tokens heads are asked for, unless more children are wanted: what is drawn is nearly always among them. */
+/**
+ * How many of the likeliest tokens heads are asked for, unless more children are wanted. The target also draws others: at
+ * temperature 1 tau was 7 to 22 % lower than with the whole vocabulary ranked, and a step much cheaper (docs/decisions/0015).
+ */
 export const commonTop = 32
 
 /**
@@ -44,9 +47,10 @@ export const commonTop = 32
  * Greedy texts, and guesses without chance: the likeliest tokens, with the head's own probabilities.
  *
  * With the target's noise: of the likeliest tokens that the head tells of, those nearest to being drawn by the noise of the
- * node's output position. All others together are seldom drawn, and cost a row of the vocabulary each. The probability of a child is the softmax over their scores. Were the head's logits the target's but for errors
- * of the size of Gumbel noise, that would be the chance of each to be the target's draw; at temperature 0, where scores are
- * logits, it is the head's own probability.
+ * node's output position. Others are drawn too, but each seldom, and to rank them costs a row of the vocabulary. The
+ * probability of a child is the softmax over their scores. Were the head's logits the target's but for errors of the size of
+ * Gumbel noise, that would be the chance of each to be the target's draw; at temperature 0, where scores are logits, it is
+ * the head's own probability.
  *
  * Drawn siblings (`rejection`): the same ranking with noise that no other guess of the text was drawn with is a draw without
  * replacement (Gumbel top-k, Kool et al. 2019).

@@ -114,7 +114,7 @@ export class FunctionalCache implements KvCache {
     const waiting = this.#held.length + this.#staged.parents.length
     const entries = checkPrefix(layers, this.#layers, { length: this.#length, waiting })
     this.#prefix = 0
-    this.#grow(Math.max(this.#slots, entries))
+    if (entries > this.#slots) this.#grow(entries)
     this.#prefix = entries
     for (const [l, { kvHeads, headDim, keys, values }] of this.#layers.entries())
       for (let head = 0; head < kvHeads; head++)

@@ -1,4 +1,5 @@
 import { availableParallelism, cpus } from 'node:os'
+import { median } from '../../median.ts'
 import { OnnxModel } from './model.ts'
 import { createSession, loadOnnxRuntime } from './session.ts'
 
@@ -94,7 +95,7 @@ async function openProbe(
         await session.run(feeds)
         if (i >= 3) times.push(performance.now() - from)
       }
-      return work / times.sort((a, b) => a - b)[times.length >> 1] / 1e6
+      return work / median(times) / 1e6
     },
     dispose: () => session.release(),
   }

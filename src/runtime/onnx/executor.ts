@@ -111,13 +111,15 @@ class OnnxExecutable implements Executable {
     const names = outputs ?? [...this.#graph.outputs.keys()]
     const cache = rows?.cache as FunctionalCache | undefined
     if (rows && cache) {
-      cache.check(rows.parents, rows.held ?? 0)
-      checkRiders(rows.ridersFrom ?? 0, rows.parents.length)
-      cache.hold(rows.held ?? 0)
+      const { parents, held = 0, ridersFrom = parents.length } = rows
+      cache.check(parents, held)
+      checkRiders(ridersFrom, parents.length)
+      cache.hold(held)
     } else if (rows) {
+      const { parents, block = parents.length, ridersFrom = block } = rows
       requireCache(this.#graph, rows.held)
-      checkBlocks(rows.parents, rows.block)
-      checkRiders(rows.ridersFrom ?? 0, rows.block ?? rows.parents.length)
+      checkBlocks(parents, block)
+      checkRiders(ridersFrom, block)
     }
     const feeds = this.#prepare(inputs, rows)
     const results = await this.#session.run(feeds, cache ? [...names, ...this.#newRows] : names)

@@ -1,6 +1,6 @@
 import { type BitaSpec, type ModelSpec, maskTokensName, prefixName } from '../../checkpoint/index.ts'
 import type { GraphBuilder, Value } from '../../graph/index.ts'
-import type { KeysAndValues } from '../../nn/index.ts'
+import type { GraphKeysAndValues } from '../../nn/index.ts'
 import type { Objective } from '../objective.ts'
 import { decoderFeatures, lmHead } from './language-model.ts'
 
@@ -59,7 +59,7 @@ function prefixOf(g: GraphBuilder, { prefixLength, layerCount, kvHeadCount, head
   const parts = g
     .split(g.weight(prefixName, [prefixLength, 2 * layerCount * width]), sizes)
     .map((part) => g.reshape(part, [prefixLength, kvHeadCount, headDim]))
-  return (attention: string): KeysAndValues => {
+  return (attention: string): GraphKeysAndValues => {
     const layer = Number(/layers\.(\d+)\./.exec(attention)![1])
     return { keys: parts[2 * layer], values: parts[2 * layer + 1] }
   }

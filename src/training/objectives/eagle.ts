@@ -4,7 +4,7 @@ import {
   eagle3Layer,
   eagleLayer,
   fuseTaps,
-  type KeysAndValues,
+  type GraphKeysAndValues,
   type LayerContext,
   norm,
   rotationOf,
@@ -94,7 +94,7 @@ export function unroll(
   const context = { g, spec, precision: 'f32', rotation: rotationOf(spec.rope, spec.headDim), cached: false } as const
   const embedding = g.weight(sharedEmbedding, [spec.vocabSize, spec.hiddenSize])
   const head = g.weight(spec.kind === 'eagle' ? sharedHead : 'lm_head.weight', [spec.draftVocabSize, spec.hiddenSize])
-  const unrolled: KeysAndValues[] = []
+  const unrolled: GraphKeysAndValues[] = []
   let state = spec.kind === 'eagle' ? states : fuseTaps(context, [states])
   return steps.map(({ tokens, positions }) => {
     const layer: LayerContext = { ...context, positions, unrolled }
