@@ -75,6 +75,21 @@ describe.each(Object.entries(texts))('the report: %s', (_, text) => {
   })
 })
 
+test.each([
+  renderBench,
+  renderBenchMarkdown,
+  renderBenchHtml,
+])('%o says that typical acceptance is not lossless', (render) => {
+  const lossy: BenchReport = { ...report, settings: { ...report.settings, rule: 'typical-lossy' } }
+  expect(render(lossy)).toContain('acceptance by typical-lossy (not lossless)')
+  expect(render(lossy)).toContain('NOT LOSSLESS above temperature 0')
+  // At temperature 0 it is the exact rule.
+  expect(render({ ...lossy, runs: lossy.runs.filter(({ temperature }) => temperature === 0) })).not.toContain(
+    'NOT LOSSLESS',
+  )
+  expect(render(report)).not.toMatch(/lossless/i)
+})
+
 describe('the page', () => {
   let numbers: string[]
   beforeAll(() => {

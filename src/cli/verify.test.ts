@@ -70,7 +70,17 @@ describe('paceline verify', () => {
     expect(results[0].tau).toBeGreaterThan(3)
   })
 
+  test('tells how far typical acceptance is from lossless, and does not pass it', async () => {
+    const flags = ['--drafters', 'prompt-lookup', '--dtype', 'f32', '--samples', '0', '--rule', 'typical-lossy']
+    const { code, stdout } = await verify([...short, ...flags])
+    expect(code).toBe(1)
+    expect(stdout).toContain('rule typical-lossy, against plain decoding')
+    expect(stdout).toMatch(/prompt-lookup +f32 +- +0 +2 +2 +0 +0 /)
+    expect(stdout).toMatch(/NOT LOSSLESS, by design.+ [1-6] of 6 texts are not those of plain decoding.+\n$/)
+  })
+
   test.each<[string, string[], number, string]>([
+    ['a rule whose texts are others', ['@tiny', '--rule', 'rejection'], 2, 'target-draw, typical-lossy'],
     ['a named drafter that is not there', ['@tiny', '--drafters', 'draft'], 1, 'there is no such folder'],
     ['an unknown drafter', ['@tiny', '--drafters', 'prompt-lookup,oracle'], 2, 'there is no drafter "oracle"'],
     ['a drafter named twice', ['@tiny', '--drafters', 'none,none'], 2, 'named twice'],
@@ -101,13 +111,15 @@ describe('paceline generate', () => {
 
   test('takes the ways of accepting guesses', async () => {
     const sampled = ['--temperature', '1', '--seed', '3', '--drafter', 'prompt-lookup', '--json']
-    const [plain, exact, rejection] = [
+    const [plain, exact, rejection, typical] = [
       await generate(...sampled),
       await generate(...sampled, '--strict', '0.1', '--no-shared-noise', '--rule', 'target-draw'),
       await generate(...sampled, '--rule', 'rejection'),
+      await generate(...sampled, '--rule', 'typical-lossy'),
     ].map(({ stdout }) => JSON.parse(stdout).ids)
     expect(exact).toEqual(plain)
     expect(rejection).not.toEqual(plain)
+    expect(typical).not.toEqual(plain)
   })
 
   test('lists them in its help, and refuses others', async () => {
@@ -116,6 +128,7 @@ describe('paceline generate', () => {
       await generate('--rule', 'typical'),
       await generate('--strict', '-1'),
     ]
+    expect(help.stdout.replace(/\s+/g, ' ')).toMatch(/typical-lossy, which .{0,60} NOT lossless/)
     for (const flag of ['--rule', '--no-shared-noise', '--strict <band>']) expect(help.stdout).toContain(flag)
     expect(typical).toMatchObject({ code: 2, stderr: expect.stringMatching(/--rule.+typical.+target-draw, rejection/) })
     expect(negative).toMatchObject({ code: 2, stderr: expect.stringContaining('--strict') })
@@ -126,7 +139,7 @@ describe('the report', () => {
   const comparison = { drafter: 'd', dtype: 'int8', strict: 0, temperature: 0, prompts: 9, tokens: 90, tau: 2 } as const
   const tie = { plain: 1, drafted: 2, margin: 0.001, gap: 0.002, oneRow: 1 }
   const where = { drafter: 'd', dtype: 'int8', strict: 0, temperature: 0, seed: 0, prompt: 4, position: 17 } as const
-  const empty = { model: 'm', executor: 'ONNX Runtime', skipped: [], sampling: [] }
+  const empty = { model: 'm', executor: 'ONNX Runtime', rule: 'target-draw', skipped: [], sampling: [] } as const
   const tokenOf = (id: number) => `<${id}>`
 
   test('says that nothing but rounding differs, and where', () => {
@@ -143,6 +156,27 @@ describe('the report', () => {
       'explained    d, int8: prompt 4, token 17: "<1>" plainly, "<2>" with the drafter; margin 0.00100',
     )
     expect(text).toMatch(/Lossless up to rounding: 1 of 9 texts differ.+\n$/)
+  })
+
+  test('never calls a lossy rule lossless, not even where no text differs', () => {
+    const test = { drafter: 'd', dtype: 'int8', prompt: 4, position: 2, tokens: 2, samples: 9, guessed: 9 } as const
+    const same = { identical: 9, explained: 0, unexplained: 0 }
+    const report: VerifyReport = {
+      ...{ ...empty, rule: 'typical-lossy', passed: false, rowErrors: [], divergences: [] },
+      results: [
+        { ...comparison, ...same },
+        { ...comparison, ...same, temperature: 1 },
+      ],
+      sampling: [{ ...test, statistic: 3, degrees: 3, p: 0.4, passed: true }],
+    }
+    const text = renderVerification(report, tokenOf)
+    expect(text).toContain('First tokens drawn with many seeds, rule typical-lossy, temperature 1')
+    expect(text).toMatch(/NOT LOSSLESS, by design: .+ 0 of 9 texts .+ 0 of 1 tests of sampling failed\.\n$/)
+    // Greedily it has to be exact: a difference there is no design.
+    const broken = [{ ...comparison, identical: 8, explained: 0, unexplained: 1 }, ...report.results.slice(1)]
+    expect(renderVerification({ ...report, results: broken }, tokenOf)).toContain(
+      'NOT LOSSLESS: 1 of 18 texts differ without explanation',
+    )
   })
 
   test('says what has no explanation before all else, and which sampling failed', () => {

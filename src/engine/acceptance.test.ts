@@ -57,4 +57,12 @@ describe('how guesses are accepted', () => {
     expect(first.ids).not.toEqual((await generate({ temperature: 1, seed: 3, drafter })).ids)
     expect((await generate({ rule: 'rejection', drafter })).ids).toEqual((await generate({ drafter })).ids)
   })
+
+  test('typical acceptance writes another text where guesses are accepted, and the same greedily or without guesses', async () => {
+    const [drafter, sampling] = [promptLookup(), { temperature: 1, seed: 4 }]
+    const plain = await generate({ ...sampling, drafter: none() })
+    expect((await generate({ ...sampling, rule: 'typical-lossy', drafter })).ids).not.toEqual(plain.ids)
+    expect((await generate({ ...sampling, rule: 'typical-lossy', drafter: none() })).ids).toEqual(plain.ids)
+    expect((await generate({ rule: 'typical-lossy', drafter })).ids).toEqual((await generate({ drafter })).ids)
+  })
 })

@@ -1,5 +1,5 @@
 import type { Dtype } from '../../checkpoint/index.ts'
-import { createSampler, type Drafter, type Step, TokenHistory } from '../../decoding/index.ts'
+import { type AcceptanceRule, createSampler, type Drafter, type Step, TokenHistory } from '../../decoding/index.ts'
 import type { TargetModel } from '../../model/index.ts'
 import { forwardLogits } from '../logits.ts'
 import { firstDivergence, isExplained, tieOf } from './divergence.ts'
@@ -63,6 +63,7 @@ export interface CompareOptions {
   readonly references: readonly Reference[]
   readonly maxTokens: number
   readonly strict: number
+  readonly rule: AcceptanceRule
   /** How far logits of many rows are from those of one. */
   readonly rowError: number
   readonly signal?: AbortSignal
@@ -76,14 +77,20 @@ export interface Compared {
   readonly steps: readonly (readonly Step[])[]
 }
 
-/** Writes every text with a drafter, by target draw, and compares token by token. */
+/** Writes every text with a drafter and compares token by token. */
 export async function compareTexts(options: CompareOptions): Promise<Compared> {
-  const { model, drafter, name, references, maxTokens, strict, signal, onProgress } = options
+  const { model, drafter, name, references, maxTokens, strict, rule, signal, onProgress } = options
   const divergences: Divergence[] = []
   const steps: Step[][] = []
   for (const reference of references) {
     const { prompt, sampling } = reference
-    const written = await write(model, drafter, prompt, { sampling, maxTokens, strict, ...(signal && { signal }) })
+    const written = await write(model, drafter, prompt, {
+      sampling,
+      maxTokens,
+      strict,
+      rule,
+      ...(signal && { signal }),
+    })
     steps.push(written)
     const divergence = await findDivergence(options, reference, tokensOf(written))
     if (divergence) divergences.push(divergence)

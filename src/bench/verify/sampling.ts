@@ -1,4 +1,12 @@
-import { createSampler, type Drafter, decode, type Prefilled, prefill, TokenHistory } from '../../decoding/index.ts'
+import {
+  type AcceptanceRule,
+  createSampler,
+  type Drafter,
+  decode,
+  type Prefilled,
+  prefill,
+  TokenHistory,
+} from '../../decoding/index.ts'
 import { none } from '../../drafters/index.ts'
 import type { Target, TargetModel } from '../../model/index.ts'
 import { breathe } from '../interruptible.ts'
@@ -23,6 +31,8 @@ export interface SamplingOptions {
   readonly samples: number
   /** Of the first sample; the others have the seeds that follow. */
   readonly seed: number
+  /** By which guesses are accepted: `rejection` unless given. */
+  readonly rule?: AcceptanceRule
   readonly signal?: AbortSignal
   readonly onProgress?: (share: number) => void
 }
@@ -31,8 +41,8 @@ export interface SamplingOptions {
 export const sampledTokens = 16
 
 /**
- * Draws the first two tokens behind `context` with `rejection` at temperature 1, a seed after the other, and compares how
- * often each came with how likely it is by passes of one row.
+ * Draws the first two tokens behind `context` by a rule at temperature 1, a seed after the other, and compares how often each
+ * came with how likely it is by passes of one row.
  */
 export async function testSampling(
   model: TargetModel,
@@ -72,9 +82,8 @@ async function drawPairs(
   target: Target,
   drafter: Drafter,
   context: readonly number[],
-  { samples, seed, signal, onProgress }: SamplingOptions,
+  { samples, seed, rule = 'rejection', signal, onProgress }: SamplingOptions,
 ): Promise<{ pairs: (readonly [number, number])[]; guessed: number }> {
-  const rule = 'rejection'
   const { vocabSize } = target.spec
   const samplerOf = (i: number) => createSampler({ temperature: 1, seed: seed + i }, vocabSize)
   // The text is read once; a drafter starts from it again with each seed.
@@ -93,7 +102,8 @@ async function drawPairs(
     await breathe(signal)
     const sampler = samplerOf(i)
     target.truncate(context.length - 1)
-    await drafter.start({ ...started!, sampler: sampler.independent() })
+    // As `prefill` does.
+    await drafter.start({ ...started!, sampler: rule === 'rejection' ? sampler.independent() : sampler })
     const tokens: number[] = []
     for await (const step of decode(target, drafter, context, {
       sampler,

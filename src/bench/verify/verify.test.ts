@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { chain, type Drafter } from '../../decoding/index.ts'
+import { chain, type Drafter, TokenTree } from '../../decoding/index.ts'
 import { withRowNoise } from '../../decoding/tiny.ts'
 import { promptLookup } from '../../drafters/index.ts'
 import { everyDrafter, tinyContext, tinyPair } from '../../drafters/tiny.ts'
@@ -60,6 +60,27 @@ describe('on an executor whose rows are exact', () => {
       expect(p).toBeGreaterThan(1e-5)
     }
   })
+})
+
+test('typical acceptance is found out: greedily the text is the same, at temperature 1 it is not, nor are draws as likely', async () => {
+  const wide: Drafter = {
+    ...{ name: 'wide', start() {}, observe() {} },
+    propose: (root, { rows }) => {
+      const guesses = Array.from({ length: rows - 1 }, (_, token) => token)
+      return { tree: new TokenTree([root, ...guesses], [-1, ...guesses.map(() => 0)]) }
+    },
+  }
+  const { results, sampling } = await verifyDrafters(target, [{ name: 'wide', drafter: wide }], {
+    ...options,
+    samples: 100,
+    rule: 'typical-lossy',
+  })
+  expect(results).toMatchObject([
+    { temperature: 0, prompts: 2, identical: 2 },
+    { temperature: 1, explained: 0 },
+  ])
+  expect(results[1].unexplained).toBe(6)
+  expect(Math.min(...sampling.map(({ p }) => p))).toBeLessThan(1e-12)
 })
 
 describe('on an executor whose passes of many rows are off', () => {

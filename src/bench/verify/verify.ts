@@ -1,5 +1,5 @@
 import type { Dtype } from '../../checkpoint/index.ts'
-import type { Step } from '../../decoding/index.ts'
+import type { AcceptanceRule, Step } from '../../decoding/index.ts'
 import { none } from '../../drafters/index.ts'
 import type { TargetModel } from '../../model/index.ts'
 import { breathe } from '../interruptible.ts'
@@ -10,6 +10,12 @@ import { measureRowError, prefilled, rootsOf } from './row-error.ts'
 import { breadthOf, sampledTokens, testSampling } from './sampling.ts'
 import { tokensOf, type VerifyPrompt, write } from './texts.ts'
 
+/** Rules whose texts are compared with plain decoding; those of `rejection` are others by design, and only tested. */
+export type VerifiedRule = Exclude<AcceptanceRule, 'rejection'>
+
+/** By which first tokens are drawn in the tests of sampling. */
+export const testedRule = (rule: VerifiedRule): AcceptanceRule => (rule === 'target-draw' ? 'rejection' : rule)
+
 export interface VerifyOptions {
   readonly prompts: readonly VerifyPrompt[]
   /** Of a text. */
@@ -18,13 +24,15 @@ export interface VerifyOptions {
   readonly seed: number
   /** Also compares with `strict` decoding: of this band, or of one that is measured. Off unless given. */
   readonly strict?: number | 'measured'
+  /** By which texts are written: by target draw unless given. */
+  readonly rule?: VerifiedRule
   /** Draws of each test of sampling; 0 for none. */
   readonly samples: number
   readonly signal?: AbortSignal
   readonly onProgress?: (task: string, share: number) => void
 }
 
-/** A test of `rejection`: the first tokens behind a text, drawn with many seeds. */
+/** A test of sampling: the first tokens behind a text, drawn with many seeds. */
 export interface SamplingTest {
   readonly drafter: string
   readonly dtype: Dtype
@@ -62,7 +70,8 @@ const safety = 4
 
 /**
  * Compares every drafter with plain decoding of the same model: texts at temperature 0 and 1, which have to be the same
- * token for token, and with `rejection` how often tokens come, which has to be as often. Differences are explained or not
+ * token for token, and with `rejection` how often tokens come, which has to be as often. With `typical-lossy` it tells how far
+ * from that they are. Differences are explained or not
  * by how far passes of many rows are from passes of one on this executor.
  * Throws the signal's reason, and what drafters throw.
  */
@@ -71,7 +80,7 @@ export async function verifyDrafters(
   drafters: readonly NamedDrafter[],
   options: VerifyOptions,
 ): Promise<Verification> {
-  const { maxTokens, strict, samples, signal } = options
+  const { maxTokens, strict, rule = 'target-draw', samples, signal } = options
   const { dtype } = model
   const progress = (task: string) => (share: number) => options.onProgress?.(`${dtype}: ${task}`, share)
   const watch = (task: string) => ({ onProgress: progress(task), ...(signal && { signal }) })
@@ -89,7 +98,7 @@ export async function verifyDrafters(
     let greedySteps: readonly (readonly Step[])[] = []
     for (const strict of band > 0 ? [0, band] : [0])
       for (const texts of references) {
-        const common = { model, drafter, name, references: texts, maxTokens, strict, rowError }
+        const common = { model, drafter, name, references: texts, maxTokens, strict, rule, rowError }
         const compared = await compareTexts({ ...common, ...watch(strict > 0 ? `${name}, strict` : name) })
         results.push(compared.comparison)
         divergences.push(...compared.divergences)
@@ -99,7 +108,7 @@ export async function verifyDrafters(
     for (const { text, position } of sites(greedySteps, breadths)) {
       const { prompt, question } = greedy[text]
       const context = [...prompt, ...tokensOf(greedySteps[text]).slice(0, position)]
-      const drawing = { samples, seed: options.seed, ...watch(`${name}, sampling`) }
+      const drawing = { samples, seed: options.seed, rule: testedRule(rule), ...watch(`${name}, sampling`) }
       const { first, pair, guessed } = await testSampling(model, drafter, context, drawing)
       const common = { drafter: name, dtype, prompt: question.id, position, samples, guessed }
       const tests = [
