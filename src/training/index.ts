@@ -1,5 +1,6 @@
 export type { AdamWOptions } from './adamw.ts'
 export * from './bita/index.ts'
+export * from './cllm/index.ts'
 export * from './collect/index.ts'
 export * from './data/index.ts'
 export * from './disco/index.ts'
