@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { type Dtype, dtypes } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
-import { languageModelDefaults, type TrainedHead } from '../training/index.ts'
+import { languageModelDefaults, type TrainedTask } from '../training/index.ts'
 import { integer } from './options.ts'
 import { flagGiven } from './shape-options.ts'
 import { count, percent, remark } from './terminal.ts'
@@ -124,7 +124,7 @@ export function remarkVocabulary(draftVocabSize: number, vocabSize: number, cove
 
 /** Says what has become of a run: the head, or how to go on. `chain`: guesses one after another that tau is about. */
 export function reportHead(
-  { model, update, state, checkpoint }: TrainedHead,
+  { model, update, state, checkpoint }: TrainedTask,
   method: string,
   out: string,
   chain: number,

@@ -14,7 +14,7 @@ export {
   type ExportModelOptions,
   exportLanguageModel,
   languageModelDefaults,
-  type TrainedLanguageModel,
   type TrainLanguageModelOptions,
   trainLanguageModel,
 } from './train-language-model.ts'
+export { type TaskRunOptions, type TrainedTask, trainTask } from './train-task.ts'
