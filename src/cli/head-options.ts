@@ -11,6 +11,7 @@ import {
   budgetOf,
   commandLine,
   recordedOptions,
+  remarkInterrupted,
   resolveTrainFlags,
   scheduleOf,
   share,
@@ -123,17 +124,9 @@ export function remarkVocabulary(draftVocabSize: number, vocabSize: number, cove
 }
 
 /** Says what has become of a run: the head, or how to go on. `chain`: guesses one after another that tau is about. */
-export function reportHead(
-  { model, update, state, checkpoint }: TrainedTask,
-  method: string,
-  out: string,
-  chain: number,
-) {
-  if (model === null) {
-    remark(`stopped after update ${count(state.updates)}; checkpoint: ${checkpoint}`)
-    remark(`go on with: paceline train ${method} --resume --out ${out}`)
-    return
-  }
+export function reportHead(trained: TrainedTask, method: string, out: string, chain: number) {
+  if (remarkInterrupted(trained, method, out)) return
+  const { model, update, state } = trained
   const tau = state.best?.metrics?.tau
   process.stdout.write(
     `${model}: the head after update ${count(update!)}${tau === undefined ? '' : `, expected tau ${tau.toFixed(2)} with chains of ${chain}`}\n`,

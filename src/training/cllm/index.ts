@@ -5,4 +5,5 @@ export {
   collectTrajectories,
 } from './collect-trajectories.ts'
 export type { Convergence, TrajectoryTally } from './convergence.ts'
+export { type ConsistencyModelOptions, consistencyDefaults, trainConsistency } from './train-cllm.ts'
 export type { Trajectory, TrajectoryAnswer } from './trajectory.ts'

@@ -5,11 +5,20 @@ export {
   type NewShape,
   newModelSpec,
   openLanguageModel,
+  requireContext,
+  requireTokenizer,
 } from './language-model.ts'
 export { type RunFolder, type RunRecord, readRecord, runFolder } from './record.ts'
 export { drawCurve, type RunOptions, runTraining } from './run.ts'
 export type { TrainingTask } from './task.ts'
-export { type FromTokens, nextTokenInputs, tokenStream, validationInputs } from './token-stream.ts'
+export {
+  datasetFingerprint,
+  type FromTokens,
+  nextTokenInputs,
+  requireSequences,
+  tokenStream,
+  validationInputs,
+} from './token-stream.ts'
 export {
   type ExportModelOptions,
   exportLanguageModel,
