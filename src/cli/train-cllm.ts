@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { PacelineError } from '../errors.ts'
 import { consistencyDefaults as defaults, trainConsistency } from '../training/index.ts'
 import { interruption } from './interruption.ts'
-import { integer, numberAtLeast, texts } from './options.ts'
+import { integer, numberAtLeast, textList } from './options.ts'
 import { count, percent, remark } from './terminal.ts'
 import {
   addModelOptions,
@@ -42,7 +42,7 @@ export function addTrainCllm(train: Command): void {
         'iterates.',
     )
     .option('--init <folder>', 'the model to tune: the one whose trajectories these are')
-    .option('--data <files...>', 'trajectories, JSONL', texts)
+    .option('--data <files>', 'trajectories, JSONL; several with commas between them', textList)
     .option('--teacher <folder>', 'a model that stays as it is and says what is right (default: the model itself)')
     .option('--validation <x>', 'share of the prompts that is not trained on', share, defaults.validation)
     .option('--iterates <n>', 'room behind each sequence, in iterates of a whole block', integer(1), defaults.iterates)
