@@ -1,4 +1,4 @@
-import type { CollectReporter, PromptPool } from '../training/index.ts'
+import type { CollectReporter, NoAnswer, PromptPool } from '../training/index.ts'
 import { bytes, count, duration, progressLine, remark, short } from './terminal.ts'
 
 /** Without a terminal: how often a line is printed. */
@@ -9,6 +9,7 @@ export function collectReport(pool: PromptPool, chat: boolean): CollectReporter 
   const line = progressLine()
   let [before, toAsk, started, printed] = [0, 0, 0, 0]
   let [asked, answers, tokens] = [0, 0, 0]
+  const without: Record<NoAnswer, number> = { 'no room': 0, repeats: 0, stopped: 0 }
 
   const describe = (seconds: number, size: number): string => {
     const [all, left] = [before + answers, toAsk - asked]
@@ -30,7 +31,8 @@ export function collectReport(pool: PromptPool, chat: boolean): CollectReporter 
     },
     asked(answer, size) {
       asked++
-      if (answer !== undefined) {
+      if (typeof answer === 'string') without[answer]++
+      else {
         answers++
         tokens += answer.tokens
       }
@@ -43,7 +45,9 @@ export function collectReport(pool: PromptPool, chat: boolean): CollectReporter 
     },
     clear() {
       line.clear()
-      if (answers < asked) remark(`${count(asked - answers)} prompts left no room in the context and have no answer`)
+      const { 'no room': noRoom, repeats } = without
+      if (noRoom > 0) remark(`${count(noRoom)} prompts left no room in the context and have no answer`)
+      if (repeats > 0) remark(`${count(repeats)} answers repeated themselves and were dropped`)
     },
   }
 }

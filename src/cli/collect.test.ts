@@ -97,3 +97,46 @@ describe.concurrent('what is wrong', () => {
     await expect(stat(at('no.jsonl'))).rejects.toMatchObject({ code: 'ENOENT' })
   })
 })
+
+describe('paceline collect --trajectories', () => {
+  const trajectories = ['--trajectories', '--block', '8']
+
+  test('keeps how blocks were found, and how fast; interrupted, it is resumed to the same file', async () => {
+    const whole = await collect([...asking('chat', 'few.jsonl', 'few.blocks.jsonl'), ...trajectories])
+    expect(whole).toMatchObject({ code: 0, stderr: expect.stringContaining('20 prompts of 1 task; 20 to ask') })
+    expect(whole.stdout).toMatch(/passes per block +tokens per pass +fast-forwarded per block +stationary per block/)
+    expect(whole.stdout).toMatch(/^ {2}all +\d+ +\d\.\d\d +\d\.\d\d +\d+\.\d\d +\d+\.\d\d$/m)
+    const content = await readFile(at('few.blocks.jsonl'), 'utf8')
+    const rows = content
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const dropped = Number(/^(\d+) answers repeated themselves and were dropped$/m.exec(whole.stderr)?.[1] ?? 0)
+    expect(rows.length).toBe(20 - dropped)
+    expect(rows.length).toBeGreaterThan(0)
+    await collect([...asking('chat', 'few.jsonl', 'plain.few.jsonl'), '--temperature', '0'])
+    const plain = (await readFile(at('plain.few.jsonl'), 'utf8')).split('\n')
+    for (const { task, prompt, response, finish, tokens, blocks } of rows) {
+      expect(plain).toContain(JSON.stringify({ task, prompt, response, finish, tokens }))
+      expect(blocks.flatMap((block: { tokens: number[] }) => block.tokens)).toHaveLength(tokens)
+    }
+
+    const some = await collect([...asking('chat', 'few.jsonl', 'cut.blocks.jsonl'), ...trajectories, '--count', '9'])
+    expect(some.code).toBe(0)
+    const resumed = await collect([...asking('chat', 'few.jsonl', 'cut.blocks.jsonl'), ...trajectories, '--resume'])
+    expect(resumed.stdout.replace('cut', 'few')).toBe(whole.stdout)
+    expect(await readFile(at('cut.blocks.jsonl'), 'utf8')).toBe(content)
+    const other = await collect([...asking('chat', 'few.jsonl', 'cut.blocks.jsonl'), '--trajectories', '--resume'])
+    expect(other.stderr).toContain('trajectories was 8 when this collection began and is 16 now')
+  })
+
+  test.for([
+    [['--trajectories', '--temperature', '1'], 'leave out --temperature'],
+    [['--block', '8'], '--block goes with --trajectories'],
+    [['--trajectories', '--block', '65'], 'from 2 to 64'],
+  ] as const)('%j is refused', async ([args, message], { expect }) => {
+    const ended = await collect([...asking('plain', 'few.jsonl', 'no.jsonl'), ...args])
+    expect(ended.code).toBe(2)
+    expect(ended.stderr).toContain(message)
+  })
+})

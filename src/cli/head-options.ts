@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { type Dtype, dtypes } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
-import { languageModelDefaults, type TrainedHead } from '../training/index.ts'
+import { languageModelDefaults, type TrainedTask } from '../training/index.ts'
 import { packedData } from './head-data.ts'
 import { integer } from './options.ts'
 import { flagGiven } from './shape-options.ts'
@@ -12,6 +12,7 @@ import {
   budgetOf,
   commandLine,
   recordedOptions,
+  remarkInterrupted,
   resolveTrainFlags,
   scheduleOf,
   share,
@@ -145,17 +146,9 @@ export function remarkVocabulary(draftVocabSize: number, vocabSize: number, cove
 }
 
 /** Says what has become of a run: the head, or how to go on. `chain`: guesses one after another that tau is about. */
-export function reportHead(
-  { model, update, state, checkpoint }: TrainedHead,
-  method: string,
-  out: string,
-  chain: number,
-) {
-  if (model === null) {
-    remark(`stopped after update ${count(state.updates)}; checkpoint: ${checkpoint}`)
-    remark(`go on with: paceline train ${method} --resume --out ${out}`)
-    return
-  }
+export function reportHead(trained: TrainedTask, method: string, out: string, chain: number) {
+  if (remarkInterrupted(trained, method, out)) return
+  const { model, update, state } = trained
   const tau = state.best?.metrics?.tau
   process.stdout.write(
     `${model}: the head after update ${count(update!)}${tau === undefined ? '' : `, expected tau ${tau.toFixed(2)} with chains of ${chain}`}\n`,

@@ -33,6 +33,15 @@ export function integer(low: number): (text: string) => number {
   }
 }
 
+/** An integer from `low` to `high`. */
+export function integerBetween(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = integer(low)(text)
+    if (value > high) throw new InvalidArgumentError(`Expected an integer from ${low} to ${high}.`)
+    return value
+  }
+}
+
 /** One such integer, or several with commas between them. */
 export function integers(low: number): (text: string) => number[] {
   return (text) => text.split(',').map(integer(low))

@@ -1,16 +1,18 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { PacelineError } from '../errors.ts'
-import { languageModelDefaults as defaults, trainLanguageModel } from '../training/index.ts'
+import { trainLanguageModel } from '../training/index.ts'
 import { interruption } from './interruption.ts'
 import { integer } from './options.ts'
 import { addShapeOptions, flagGiven, type ShapeFlags, shapeFlagNames, shapeOf } from './shape-options.ts'
-import { count, remark } from './terminal.ts'
+import { count } from './terminal.ts'
 import {
-  above,
+  addModelOptions,
   addTrainOptions,
   budgetOf,
   commandLine,
+  type ModelFlags,
   recordedOptions,
+  remarkInterrupted,
   resolveTrainFlags,
   scheduleOf,
   share,
@@ -18,20 +20,12 @@ import {
 } from './train-options.ts'
 import { trainingReport } from './training-report.ts'
 
-interface Flags extends TrainFlags, ShapeFlags {
+interface Flags extends TrainFlags, ModelFlags, ShapeFlags {
   readonly data?: string
   readonly init?: string
   readonly teacher?: string
   readonly teacherShare: number
   readonly context?: number
-  readonly sequences: number
-  readonly length: number
-  readonly taskMix: number
-  readonly decay: number
-  readonly betas: readonly [number, number]
-  readonly clip: number
-  readonly seed: number
-  readonly threads?: number
 }
 
 export function addTrainLm(train: Command): void {
@@ -45,21 +39,8 @@ export function addTrainLm(train: Command): void {
     .option('--init <folder>', 'begin with the weights and the shape of this model')
     .option('--teacher <folder>', 'also learn the distributions of this model, of the same tokenizer (distillation)')
     .option('--teacher-share <x>', 'share of the divergence from the teacher in the loss', share, 0.5)
-  addShapeOptions(command)
-    .option('--context <n>', 'positions the model is made for (default: --length)', integer(1))
-    .option('--sequences <n>', 'sequences per batch', integer(1), defaults.sequences)
-    .option('--length <n>', 'tokens per sequence', integer(2), defaults.length)
-    .option(
-      '--task-mix <x>',
-      'exponent of the share of each task: 1 as the data are, 0 all alike',
-      share,
-      defaults.taskMix,
-    )
-    .option('--decay <x>', 'weight decay, of matrices', share, defaults.decay)
-    .option('--betas <b1,b2>', 'memory of the moments', betas, defaults.betas)
-    .option('--clip <x>', 'largest global norm of the gradient', above(0), defaults.clip)
-    .option('--seed <n>', 'of initial weights and the order of the data', integer(0), defaults.seed)
-    .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
+  addShapeOptions(command).option('--context <n>', 'positions the model is made for (default: --length)', integer(1))
+  addModelOptions(command)
   addTrainOptions(command)
     .addHelpText(
       'after',
@@ -97,7 +78,7 @@ async function run(flags: Flags & { readonly out: string }): Promise<void> {
   const report = trainingReport()
   using interrupted = interruption()
   try {
-    const { model, update, state, checkpoint } = await trainLanguageModel({
+    const trained = await trainLanguageModel({
       ...{ data, out, sequences, length, taskMix, seed, decay, betas, clip, accumulate, checkpointEvery, keep, resume },
       from: init ?? shapeOf(flags, flags.context ?? length),
       ...(flags.teacher !== undefined && { teacher: { folder: flags.teacher, share: flags.teacherShare } }),
@@ -111,21 +92,11 @@ async function run(flags: Flags & { readonly out: string }): Promise<void> {
       reporter: report,
     })
     report.clear()
-    if (model === null) {
-      remark(`stopped after update ${count(state.updates)}; checkpoint: ${checkpoint}`)
-      remark(`go on with: paceline train lm --resume --out ${out}`)
-      return
-    }
+    if (remarkInterrupted(trained, 'lm', out)) return
+    const { model, update, state } = trained
     const best = state.best === null ? '' : `, validation loss ${state.best.loss.toFixed(4)}`
     process.stdout.write(`${model}: the model after update ${count(update!)}${best}\n`)
   } finally {
     report.clear()
   }
-}
-
-function betas(text: string): [number, number] {
-  const values = text.split(',').map(Number)
-  if (values.length !== 2 || !values.every((beta) => beta >= 0 && beta < 1))
-    throw new InvalidArgumentError('Expected two numbers from 0 to below 1, such as 0.9,0.95.')
-  return [values[0], values[1]]
 }

@@ -7,9 +7,11 @@ import {
   type ScheduleOptions,
   scheduleDefaults,
   scheduleNames,
+  type TrainedTask,
 } from '../training/index.ts'
 import { applyConfigFile } from './config-file.ts'
 import { integer, number } from './options.ts'
+import { count, remark } from './terminal.ts'
 
 /** The flags that every training has. */
 export interface TrainFlags {
@@ -30,13 +32,20 @@ export interface TrainFlags {
   readonly keep: number
 }
 
-export function addTrainOptions(command: Command): Command {
+/** What a method does otherwise unless told. */
+export interface TrainDefaults {
+  readonly learningRate?: number
+  readonly evaluateEvery?: number
+}
+
+export function addTrainOptions(command: Command, more: TrainDefaults = {}): Command {
+  const { learningRate = scheduleDefaults.learningRate, evaluateEvery = defaults.evaluateEvery } = more
   return command
     .option('--out <folder>', 'the folder of the run: checkpoints, curve, and the model at the end')
     .option('--config <file>', 'options from a JSON file, such as the run.json of an earlier run; flags go before it')
     .option('--resume', 'go on with the run in --out, with its options')
     .option('--accumulate <n>', 'batches per update', integer(1), defaults.accumulate)
-    .option('--learning-rate <x>', 'the highest learning rate', above(0), scheduleDefaults.learningRate)
+    .option('--learning-rate <x>', 'the highest learning rate', above(0), learningRate)
     .option('--warmup <n>', 'updates until the learning rate is at its highest', integer(0), scheduleDefaults.warmup)
     .addOption(
       new Option('--schedule <name>', 'how it falls').choices(scheduleNames).default(scheduleDefaults.schedule),
@@ -46,9 +55,34 @@ export function addTrainOptions(command: Command): Command {
     .option('--updates <n>', 'end after this many updates', integer(1))
     .option('--tokens <n>', 'end after this many tokens', above(0))
     .option('--minutes <n>', 'end after this time', above(0))
-    .option('--eval-every <n>', 'updates between evaluations', integer(1), defaults.evaluateEvery)
+    .option('--eval-every <n>', 'updates between evaluations', integer(1), evaluateEvery)
     .option('--checkpoint-every <n>', 'updates between checkpoints', integer(1), defaults.checkpointEvery)
     .option('--keep <n>', 'newest checkpoints to keep, besides the best', integer(1), defaults.keep)
+}
+
+/** The flags of a training of a whole model: its batches and its optimiser. */
+export interface ModelFlags {
+  readonly sequences: number
+  readonly length: number
+  readonly taskMix: number
+  readonly decay: number
+  readonly betas: readonly [number, number]
+  readonly clip: number
+  readonly seed: number
+  readonly threads?: number
+}
+
+export function addModelOptions(command: Command, own: Partial<Record<keyof ModelFlags, number>> = {}): Command {
+  const { sequences, length, taskMix, decay, clip, seed } = { ...defaults, ...own }
+  return command
+    .option('--sequences <n>', 'sequences per batch', integer(1), sequences)
+    .option('--length <n>', 'tokens per sequence', integer(2), length)
+    .option('--task-mix <x>', 'exponent of the share of each task: 1 as the data are, 0 all alike', share, taskMix)
+    .option('--decay <x>', 'weight decay, of matrices', share, decay)
+    .option('--betas <b1,b2>', 'memory of the moments', betas, defaults.betas)
+    .option('--clip <x>', 'largest global norm of the gradient', above(0), clip)
+    .option('--seed <n>', 'of initial weights and the order of the data', integer(0), seed)
+    .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
 }
 
 /** Where a run is, and not what it is: not taken from the file of another one. */
@@ -107,4 +141,19 @@ export function share(text: string): number {
   const value = number(text)
   if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('Expected a number from 0 to 1.')
   return value
+}
+
+/** Says how a run that was interrupted goes on; false where it came to its end. */
+export function remarkInterrupted({ model, state, checkpoint }: TrainedTask, method: string, out: string): boolean {
+  if (model !== null) return false
+  remark(`stopped after update ${count(state.updates)}; checkpoint: ${checkpoint}`)
+  remark(`go on with: paceline train ${method} --resume --out ${out}`)
+  return true
+}
+
+function betas(text: string): [number, number] {
+  const values = text.split(',').map(Number)
+  if (values.length !== 2 || !values.every((beta) => beta >= 0 && beta < 1))
+    throw new InvalidArgumentError('Expected two numbers from 0 to below 1, such as 0.9,0.95.')
+  return [values[0], values[1]]
 }

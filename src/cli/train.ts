@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { addTrainBita } from './train-bita.ts'
+import { addTrainCllm } from './train-cllm.ts'
 import { addTrainDisco } from './train-disco.ts'
 import { addTrainEagle } from './train-eagle.ts'
 import { addTrainLm } from './train-lm.ts'
@@ -12,6 +13,7 @@ const methods: readonly ((train: Command) => void)[] = [
   addTrainEagle,
   addTrainMedusa,
   addTrainBita,
+  addTrainCllm,
 ]
 
 export function addTrain(program: Command): void {

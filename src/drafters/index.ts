@@ -40,3 +40,4 @@ export {
   parseDrafterName,
   readDrafter,
 } from './registry.ts'
+export { TextTokens } from './text-tokens.ts'

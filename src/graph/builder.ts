@@ -136,6 +136,10 @@ export class GraphBuilder {
     return this.apply('equal', [a, b], {})[0]
   }
 
+  stopGradient(x: Value): Value {
+    return this.apply('stopGradient', [x], {})[0]
+  }
+
   mul(a: Value, b: Value): Value {
     return this.apply('mul', [a, b], {})[0]
   }

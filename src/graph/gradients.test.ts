@@ -289,6 +289,30 @@ describe('the gradient equals the slope of the loss', () => {
     })
   })
 
+  test('stopGradient: what is behind it counts as a constant', () => {
+    const [x, mix] = [f32([2, 3], 1), f32([2, 3], 2)]
+    const slopes = (stop: boolean) => {
+      const g = new GraphBuilder()
+      const [given, weights, fixed] = ['x', 'mix', 'p'].map((name) => g.input(name, 'f32', [2, 3]))
+      const p = g.softmax(given)
+      const loss = g.sum(g.mul(g.mul(given, stop ? g.stopGradient(p) : fixed), weights))
+      const [gradient] = differentiate(g, loss, [given])
+      g.output('p', p)
+      g.output('gradient', gradient)
+      const p0 = tensor('f32', [2, 3], new Float32Array(6))
+      const state = { past: [], parents: [], fresh: [], isRider: () => false }
+      const run = (p: Tensor) => interpret(g.build(), () => new Float32Array(0), { x, mix, p }, state)
+      return run(run(p0).p).gradient.data
+    }
+    expect(slopes(true)).toEqual(slopes(false))
+  })
+
+  test('a loss that depends on a value only through stopGradient does not depend on it', () => {
+    const g = new GraphBuilder()
+    const x = g.input('x', 'f32', [2, 3])
+    expect(() => differentiate(g, g.sum(g.stopGradient(x)), [x])).toThrow(/does not depend/)
+  })
+
   test('a value that is used twice gets the sum', () => {
     expectGradients({ x: f32([2, 3], 1), w: f32([3, 3], 2) }, (g, { x, w }) => {
       const y = g.linear(x, w)

@@ -68,6 +68,7 @@ export const gradients: { readonly [O in OpName]: GradientRule<O> } = {
   },
   // Constant wherever it has a slope.
   equal: () => [null, null],
+  stopGradient: () => [null],
   mul: ({ g, inputs: [a, b] }, [dy]) => [g.mul(dy!, b), g.mul(dy!, a)],
   scale: ({ g, attributes: { by } }, [dy]) => [g.scale(dy!, by)],
   constant: () => [],

@@ -43,6 +43,8 @@ export const trainingRules: { readonly [O in TrainingOpName]: InterpretRule<O> }
 
   equal: ([a, b]) => [Float32Array.from(a.data as Int32Array, (id, i) => (id === Number(b.data[i]) ? 1 : 0))],
 
+  stopGradient: ([x]) => [x.data.slice()],
+
   mul: ([a, b]) => [zip(a, b, (x, y) => x * y)],
 
   scale: ([x], { by }) => [(x.data as Float32Array).map((v) => v * by)],

@@ -104,6 +104,7 @@ export const shapeRules: { readonly [O in OpName]: ShapeRule<O> } = {
     if (!same(a.shape, b.shape)) fail('equal', `${show(a)} and ${show(b)} differ`)
     return [f32(a.shape)]
   },
+  stopGradient: ([x]) => [{ dtype: x.dtype, shape: x.shape }],
   mul: elementwise('mul'),
   scale: ([x]) => [f32(x.shape)],
   constant: () => [f32([])],

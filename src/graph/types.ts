@@ -93,6 +93,8 @@ export interface TrainingOperations {
   smoothL1: Record<never, never>
   /** 1 where two ids are the same, else 0; inputs [rows] i32 -> [rows] f32 */
   equal: Record<never, never>
+  /** The same values, taken for constants: nothing of the gradient goes further back. */
+  stopGradient: Record<never, never>
   /** Elementwise; two inputs of one shape. */
   mul: Record<never, never>
   scale: { readonly by: number }

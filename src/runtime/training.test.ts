@@ -48,6 +48,7 @@ const losses: Record<string, (g: GraphBuilder, x: Value, ids: Value, w: Record<s
   'soft cross entropy': (g, x, ids, { w }) => g.softCrossEntropy(x, g.softmax(g.embedding(w, ids))),
   smoothL1: (g, x, ids, { w }) => g.smoothL1(g.scale(x, 3), g.embedding(w, ids)),
   equal: (g, x, ids) => g.mul(g.crossEntropy(x, ids), g.equal(g.argmax(x), ids)),
+  stopGradient: (g, x) => g.mul(g.stopGradient(g.softmax(x)), x),
   'softmax and logSoftmax': (g, x) => g.mul(g.softmax(x), g.logSoftmax(x)),
 }
 

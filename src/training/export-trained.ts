@@ -7,6 +7,7 @@ import { type Exported, type ExportModelOptions, exportLanguageModel, readRecord
 /** How what a method has trained becomes a folder: one line per method. */
 const exporters: Readonly<Record<string, typeof exportLanguageModel>> = {
   lm: exportLanguageModel,
+  cllm: exportLanguageModel,
   eagle: exportEagle,
   eagle3: exportEagle,
   medusa: exportMedusa,

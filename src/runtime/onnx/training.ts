@@ -61,6 +61,10 @@ export const trainingRules: { readonly [O in TrainingOpName]: LoweringRule<O> } 
     context.define(y, model.node('Cast', [model.node('Equal', [context.read(a), context.read(b)])], { to: 1 }))
   },
 
+  stopGradient(context, { inputs: [x], outputs: [y] }) {
+    context.define(y, context.model.node('Identity', [context.read(x)]))
+  },
+
   mul(context, { inputs: [a, b], outputs: [y] }) {
     context.define(y, context.model.node('Mul', [context.read(a), context.read(b)]))
   },

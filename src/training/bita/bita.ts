@@ -7,6 +7,7 @@ import {
   openBita,
 } from '../../checkpoint/index.ts'
 import { memorySource, type Tensor, toFloat32 } from '../../tensor/index.ts'
+import { batchPlace } from '../draws.ts'
 import { type HeadTask, type HeadTaskOptions, openHeadTask } from '../heads/index.ts'
 import { bitaObjective, frozenPrefix } from '../objectives/bita.ts'
 import { parametersOf, splitParameters } from '../parameters.ts'
@@ -49,8 +50,7 @@ export function openBitaTask(options: BitaOptions): Promise<HeadTask> {
       objective: bitaObjective(target, spec),
       weights: sideBySide(memorySource(tensors), source, frozenPrefix),
       inputsOf(batch, states, place) {
-        // Validation has no place: it is always the same.
-        const at = place ? ([place.epoch, place.index] as const) : ([2 ** 32 - 1, 0] as const)
+        const at = batchPlace(place)
         return bitaInputs(batch, states, { spec, embeddings, groups, place: { seed, at } })
       },
       identity: { riders: spec, groups },

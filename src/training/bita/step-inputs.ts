@@ -1,9 +1,12 @@
 import type { BitaSpec } from '../../checkpoint/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
 import type { TokenBatch } from '../data/index.ts'
+import { drawRows, type Place } from '../draws.ts'
 import { rowsAhead, type TargetStates } from '../heads/index.ts'
 import type { StepInputs } from '../trainer/index.ts'
-import { drawRows, type Place } from './groups.ts'
+
+/** Of `Place`. */
+const kind = 6
 
 export interface BitaInputOptions {
   readonly spec: Pick<BitaSpec, 'maskCount' | 'hiddenSize'>
@@ -11,7 +14,7 @@ export interface BitaInputOptions {
   readonly embeddings: Float32Array
   /** Groups of masks for each sequence. */
   readonly groups: number
-  readonly place: Place
+  readonly place: Omit<Place, 'kind'>
 }
 
 /**
@@ -51,7 +54,7 @@ export function bitaInputs(
       parents[to + i] = batch.parents[from + i] < 0 ? -1 : batch.parents[from + i] - from + to
     }
     const weights = Float32Array.from({ length }, (_, i) => countsAt(0, from + i))
-    const behind = drawRows(weights, groups, { ...place, at: [place.at[0], place.at[1] + sequence] })
+    const behind = drawRows(weights, groups, { ...place, kind, at: [place.at[0], place.at[1] + sequence] })
     for (let group = 0; group < groups; group++) {
       // A group behind no row counts nothing.
       const anchor = behind[group]

@@ -43,11 +43,11 @@ const none: AnswerCounts = { answers: 0, tokens: 0, ended: 0 }
 
 /** Counts of answers, of all and by task. */
 export class AnswerTally {
-  private readonly counts = new Map<string, AnswerCounts>()
+  private readonly tasks = new Map<string, AnswerCounts>()
 
   add({ task, tokens, finish }: Answer): void {
-    const before = this.counts.get(task) ?? none
-    this.counts.set(task, {
+    const before = this.tasks.get(task) ?? none
+    this.tasks.set(task, {
       answers: before.answers + 1,
       tokens: before.tokens + tokens,
       ended: before.ended + (finish === 'stop' ? 1 : 0),
@@ -56,12 +56,17 @@ export class AnswerTally {
 
   /** By task, in the order of their names. */
   get byTask(): Readonly<Record<string, AnswerCounts>> {
-    return Object.fromEntries([...this.counts].sort(([a], [b]) => (a < b ? -1 : 1)))
+    return Object.fromEntries([...this.tasks].sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  /** All of it, as JSON. */
+  get counts(): Readonly<Record<string, unknown>> {
+    return { ...this.all, byTask: this.byTask }
   }
 
   get all(): AnswerCounts {
     let { answers, tokens, ended } = none
-    for (const counts of this.counts.values()) {
+    for (const counts of this.tasks.values()) {
       answers += counts.answers
       tokens += counts.tokens
       ended += counts.ended

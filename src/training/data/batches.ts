@@ -1,5 +1,5 @@
 import { PacelineError } from '../../errors.ts'
-import type { PackedDataset, PackedSplit } from './dataset.ts'
+import type { PackedSplit, TokenDataset } from './dataset.ts'
 import { epochOrder, ratesOf, shuffled } from './order.ts'
 import { type Piece, packSequences } from './packing.ts'
 
@@ -16,6 +16,8 @@ export interface TokenBatch {
   readonly positions: Int32Array
   /** The row before in the document, counted through all sequences; -1 at its first row. Padding rows stand alone. */
   readonly parents: Int32Array
+  /** Of each row its token among those of the split; -1 at padding. */
+  readonly places: Int32Array
 }
 
 /** A place in the stream of training batches, as JSON. */
@@ -52,7 +54,7 @@ export class TokenBatches {
   private readonly options: TokenBatchesOptions
 
   /** Throws code `argument` for a shape, state or rate that cannot be, or where nothing is left to train on. */
-  constructor(dataset: PackedDataset, options: TokenBatchesOptions) {
+  constructor(dataset: TokenDataset, options: TokenBatchesOptions) {
     requireShape(options)
     this.options = options
     const { taskRates = {}, state = { epoch: 0, index: 0 } } = options
@@ -72,7 +74,7 @@ export class TokenBatches {
   }
 
   /** The batches of the validation split: each document once, in an order that is always the same, only responses counted. */
-  static *validation(dataset: PackedDataset, shape: BatchShape): Generator<TokenBatch> {
+  static *validation(dataset: TokenDataset, shape: BatchShape): Generator<TokenBatch> {
     requireShape(shape)
     const split = dataset.split('validation')
     const weightOf = (token: number, document: number) => (token >= split.responseStarts[document] ? 1 : 0)
@@ -148,6 +150,7 @@ function fill(
     weights: new Float32Array(rows),
     positions: new Int32Array(rows),
     parents: new Int32Array(rows).fill(-1),
+    places: new Int32Array(rows).fill(-1),
   }
   for (const [sequence, pieces] of plan.entries()) {
     let row = sequence * length
@@ -156,6 +159,7 @@ function fill(
       for (let token = from; token < end; token++, row++) {
         batch.tokens[row] = split.tokens[token]
         batch.positions[row] = token - from
+        batch.places[row] = token
         if (token > from) batch.parents[row] = row - 1
         if (token === last) continue
         batch.targets[row] = split.tokens[token + 1]

@@ -19,8 +19,18 @@ export interface PackedSplit {
   readonly tasks: Uint32Array
 }
 
+/** Documents in tokens: a packed dataset, or what a method makes of files of its own. */
+export interface TokenDataset {
+  /** Where they are, for errors. */
+  readonly folder: string
+  readonly info: Pick<DatasetInfo, 'tokenizer' | 'tasks' | 'splits'>
+  split(name: SplitName): PackedSplit
+  /** What is in a split, all tasks together. */
+  total(name: SplitName): Amount
+}
+
 /** A folder of tokens to train on; its format is described in format.ts. */
-export class PackedDataset {
+export class PackedDataset implements TokenDataset {
   readonly folder: string
   readonly info: DatasetInfo
   private readonly splits: Readonly<Record<SplitName, PackedSplit>>
@@ -63,7 +73,6 @@ export class PackedDataset {
     return this.splits[name]
   }
 
-  /** What is in a split, all tasks together. */
   total(name: SplitName): Amount {
     return total(this.info.splits[name])
   }

@@ -45,11 +45,15 @@ export async function* selectDocuments(
       if (seen.has(identity)) census.duplicate++
       else {
         seen.add(identity)
-        const share = hash(`${seed}\n${groupOf(parts[0], groupBefore)}`).readUInt32LE(0) / 2 ** 32
-        yield { example, split: share < validation ? 'validation' : 'train' }
+        yield { example, split: splitOf(groupOf(parts[0], groupBefore), { validation, seed }) }
       }
     }
   }
+}
+
+/** The side of what belongs together, such as all responses to one prompt: it follows from the seed and this text alone. */
+export function splitOf(group: string, { validation, seed }: Pick<Selection, 'validation' | 'seed'>): SplitName {
+  return hash(`${seed}\n${group}`).readUInt32LE(0) / 2 ** 32 < validation ? 'validation' : 'train'
 }
 
 /**

@@ -6,8 +6,8 @@ export {
   TokenBatches,
   type TokenBatchesOptions,
 } from './batches.ts'
-export { PackedDataset, type PackedSplit } from './dataset.ts'
-export type { SplitName } from './documents.ts'
+export { PackedDataset, type PackedSplit, type TokenDataset } from './dataset.ts'
+export { type SplitName, splitOf } from './documents.ts'
 export { linesOf } from './examples.ts'
 export { type Amount, type DatasetInfo, total } from './format.ts'
 export { parseJsonLine } from './json-line.ts'

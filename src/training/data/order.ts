@@ -1,6 +1,6 @@
 import { philox4x32 } from '../../decoding/index.ts'
 import { PacelineError } from '../../errors.ts'
-import type { PackedDataset, PackedSplit } from './dataset.ts'
+import type { PackedSplit, TokenDataset } from './dataset.ts'
 
 /**
  * The documents of an epoch in a random order that follows from seed and epoch alone. `rates[task]`: how many times an
@@ -42,7 +42,7 @@ export function shuffled(values: ArrayLike<number>, seed: number, a: number, b: 
  * data as it is and 0 all tasks alike. The epoch stays as long as the data.
  * Raffel et al., "Exploring the Limits of Transfer Learning", JMLR 2020, section 3.5.2 (exponent is 1/T there).
  */
-export function temperatureRates(dataset: PackedDataset, exponent: number): Record<string, number> {
+export function temperatureRates(dataset: TokenDataset, exponent: number): Record<string, number> {
   const amounts = dataset.info.splits.train
   const all = dataset.total('train').tokens
   const powers = amounts.map(({ tokens }) => (tokens === 0 ? 0 : tokens ** exponent))

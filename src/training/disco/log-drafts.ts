@@ -1,7 +1,6 @@
 import { constant, draftFolder, draftModel, draftTop, type Policy } from '../../drafters/index.ts'
 import { type DraftingResources, type GenerateRequest, generate, type LoadedModel } from '../../engine/index.ts'
-import { PacelineError } from '../../errors.ts'
-import { collect, type RecordSink, type TrainingPrompt } from '../collect/index.ts'
+import { asPrompt, collect, orNoRoom, type RecordSink, type TrainingPrompt } from '../collect/index.ts'
 import { type LoggedCosts, type LoggedStep, type LoggedText, loggedStep } from './log.ts'
 
 export interface LogDraftsOptions {
@@ -43,15 +42,13 @@ export async function logDrafts(options: LogDraftsOptions): Promise<boolean> {
       asked: prompts,
       async answer({ text, index }, stop) {
         steps = []
-        const prompt = chat ? [{ role: 'user', content: text }] : text
-        const pieces = generate(target, drafter, prompt, { ...request, seed: seed + index }, stop ?? { aborted: false })
-        try {
+        const options = { ...request, seed: seed + index }
+        const pieces = generate(target, drafter, asPrompt(text, chat), options, stop ?? { aborted: false })
+        const logged = await orNoRoom(async () => {
           while (!(await pieces.next()).done);
-        } catch (error) {
-          if (PacelineError.isInstance(error) && error.code === 'context') return undefined
-          throw error
-        }
-        return { prompt: index, steps }
+          return { prompt: index, steps }
+        })
+        return logged === 'no room' ? undefined : logged
       },
       sink,
       ...(signal && { signal }),

@@ -21,6 +21,7 @@ export function tinyTokens(vocabSize: number, sequences: number, length: number)
     ...{ sequences, length, parents: layout.parents },
     ...{ tokens: ids('tokens'), targets: ids('targets'), positions: ids('positions') },
     weights: Float32Array.from(layout.parents, (_, row) => (layout.parents[row + 1] === row ? 1 : 0)),
+    places: Int32Array.from(layout.parents.keys()),
   }
 }
 

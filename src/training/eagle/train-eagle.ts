@@ -1,9 +1,9 @@
 import type { EagleHeadSpec, EagleKind } from '../../checkpoint/index.ts'
 import { writeEagleHead } from '../../checkpoint/index.ts'
-import { type HeadRunOptions, type TrainedHead, trainHead } from '../heads/index.ts'
 import { type Exported, exportRun } from '../runs/export.ts'
 import { runFolder } from '../runs/record.ts'
 import type { ExportModelOptions } from '../runs/train-language-model.ts'
+import { type TaskRunOptions, type TrainedTask, trainTask } from '../runs/train-task.ts'
 import { type EagleOptions, type HeadRecord, headTensors, openEagle } from './eagle.ts'
 
 /**
@@ -15,17 +15,17 @@ export const eagleDefaults = {
   eagle3: { steps: 5, decay: 0.8, featureWeight: 0, tokenWeight: 1, noise: 0 },
 } as const satisfies Record<EagleKind, object>
 
-export interface TrainEagleOptions extends EagleOptions, HeadRunOptions {
+export interface TrainEagleOptions extends EagleOptions, TaskRunOptions {
   /** Told before the first update what is trained. */
   readonly onOpened?: (about: { readonly head: EagleHeadSpec; readonly coverage: number }) => void
 }
 
 /**
  * Trains an EAGLE head for a target and writes it in the published format, in f16. Interrupted and resumed it gives the
- * same head, bit for bit, as in one go. Throws as `openEagle` and `trainHead` do.
+ * same head, bit for bit, as in one go. Throws as `openEagle` and `trainTask` do.
  */
-export function trainEagle({ onOpened, ...options }: TrainEagleOptions): Promise<TrainedHead> {
-  return trainHead(() => openEagle(options), options, {
+export function trainEagle({ onOpened, ...options }: TrainEagleOptions): Promise<TrainedTask> {
+  return trainTask(() => openEagle(options), options, {
     name: 'trainEagle',
     write: exportEagle,
     onOpened: ({ model, coverage }) => onOpened?.({ head: (model as unknown as HeadRecord).head, coverage }),

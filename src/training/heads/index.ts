@@ -3,4 +3,3 @@ export { type HeadMethod, type HeadTask, type HeadTaskOptions, openHeadTask } fr
 export { rowsAhead } from './rows-ahead.ts'
 export { targetHead } from './target-head.ts'
 export { StateReader, type TargetStates } from './target-states.ts'
-export { type HeadRunOptions, type TrainedHead, trainHead } from './train-head.ts'

@@ -5,16 +5,25 @@ export {
   type NewShape,
   newModelSpec,
   openLanguageModel,
+  requireContext,
+  requireTokenizer,
 } from './language-model.ts'
 export { type RunFolder, type RunRecord, readRecord, runFolder } from './record.ts'
 export { drawCurve, type RunOptions, runTraining } from './run.ts'
 export type { TrainingTask } from './task.ts'
-export { type FromTokens, nextTokenInputs, tokenStream, validationInputs } from './token-stream.ts'
+export {
+  datasetFingerprint,
+  type FromTokens,
+  nextTokenInputs,
+  requireSequences,
+  tokenStream,
+  validationInputs,
+} from './token-stream.ts'
 export {
   type ExportModelOptions,
   exportLanguageModel,
   languageModelDefaults,
-  type TrainedLanguageModel,
   type TrainLanguageModelOptions,
   trainLanguageModel,
 } from './train-language-model.ts'
+export { type TaskRunOptions, type TrainedTask, trainTask } from './train-task.ts'

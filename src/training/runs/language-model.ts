@@ -67,11 +67,7 @@ export async function openLanguageModel(options: LanguageModelOptions): Promise<
   const taught = teacher === undefined ? null : await openCheckpoint(teacher.folder)
   try {
     const spec = initial?.spec ?? newModelSpec(options.shape!, vocabularyOf(tokenizer))
-    if (length > spec.contextLength)
-      throw new PacelineError(
-        'argument',
-        `sequences are ${length} tokens long, the model is made for ${spec.contextLength}: shorten them, or give a longer context.`,
-      )
+    requireContext(spec, length)
     const stream = { sequences, length, seed, taskRates: temperatureRates(dataset, taskMix) }
     requireSequences(dataset, stream)
     const source = initial?.source ?? memorySource(freshTensors(spec, seed))
@@ -119,8 +115,17 @@ function createStep(
   return createTrainingStep(objective, sideBySide(source, taught.source, teacherPrefix), options)
 }
 
+/** Throws code `argument` where sequences are longer than what the model is made for. */
+export function requireContext({ contextLength }: Pick<ModelSpec, 'contextLength'>, length: number): void {
+  if (length <= contextLength) return
+  throw new PacelineError(
+    'argument',
+    `sequences are ${length} tokens long, the model is made for ${contextLength}: shorten them, or give a longer context.`,
+  )
+}
+
 /** Throws code `argument` where the teacher has another tokenizer: its distributions would be over other tokens. */
-async function requireTokenizer(folder: string, { fingerprint }: Tokenizer): Promise<void> {
+export async function requireTokenizer(folder: string, { fingerprint }: Tokenizer): Promise<void> {
   const teacher = await openTokenizer(folder)
   if (teacher.fingerprint !== fingerprint)
     throw new PacelineError(

@@ -1,5 +1,13 @@
 import { replaceText } from '../../files.ts'
-import { type Budget, chart, type Reporter, type ScheduleOptions, type TrainResult, train } from '../trainer/index.ts'
+import {
+  type Budget,
+  chart,
+  type Guard,
+  type Reporter,
+  type ScheduleOptions,
+  type TrainResult,
+  train,
+} from '../trainer/index.ts'
 import { lockFolder } from './lock.ts'
 import { type RunFolder, type RunRecord, writeRecord } from './record.ts'
 import type { TrainingTask } from './task.ts'
@@ -11,6 +19,7 @@ export interface RunOptions {
   readonly accumulate: number
   readonly evaluateEvery: number
   readonly checkpointEvery: number
+  readonly guard?: Guard
   readonly resume: boolean
   /** For the record. */
   readonly command: string

@@ -2,8 +2,13 @@ import { createHash } from 'node:crypto'
 import type { Awaitable } from '../../decoding/index.ts'
 import { PacelineError } from '../../errors.ts'
 import { tensor } from '../../tensor/index.ts'
-import type { PackedDataset } from '../data/index.ts'
-import { type StreamState, type TokenBatch, TokenBatches, type TokenBatchesOptions } from '../data/index.ts'
+import {
+  type StreamState,
+  type TokenBatch,
+  TokenBatches,
+  type TokenBatchesOptions,
+  type TokenDataset,
+} from '../data/index.ts'
 import type { StepInputs, StepStream } from '../trainer/index.ts'
 
 /**
@@ -14,7 +19,7 @@ export type FromTokens = (batch: TokenBatch, place?: StreamState) => Awaitable<S
 
 /** The training split of a dataset as step inputs, from its beginning or a stored state on. */
 export function tokenStream(
-  dataset: PackedDataset,
+  dataset: TokenDataset,
   options: Omit<TokenBatchesOptions, 'state'>,
   inputsOf: FromTokens,
 ): (state?: unknown) => StepStream {
@@ -36,7 +41,7 @@ export function tokenStream(
 }
 
 /** Throws code `argument` where a batch would see the same text twice. */
-export function requireSequences(dataset: PackedDataset, options: Omit<TokenBatchesOptions, 'state'>): void {
+export function requireSequences(dataset: TokenDataset, options: Omit<TokenBatchesOptions, 'state'>): void {
   const { sequences, length } = options
   const available = new TokenBatches(dataset, options).sequencesInEpoch
   if (available >= sequences) return
@@ -49,7 +54,7 @@ export function requireSequences(dataset: PackedDataset, options: Omit<TokenBatc
 
 /** The validation split, each document once. */
 export async function* validationInputs(
-  dataset: PackedDataset,
+  dataset: TokenDataset,
   shape: { readonly sequences: number; readonly length: number },
   inputsOf: FromTokens,
 ): AsyncGenerator<StepInputs> {
@@ -89,7 +94,7 @@ export function distillationInputs(vocabSize: number): (batch: TokenBatch) => St
 }
 
 /** "sha256:" and the hash of everything that a training sees of a dataset. */
-export function datasetFingerprint(dataset: PackedDataset): string {
+export function datasetFingerprint(dataset: TokenDataset): string {
   const hash = createHash('sha256').update(JSON.stringify([dataset.info.tokenizer, dataset.info.tasks]))
   for (const name of ['train', 'validation'] as const)
     for (const values of Object.values(dataset.split(name)))

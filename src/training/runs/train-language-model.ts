@@ -1,15 +1,9 @@
 import { parseConfig, type StoredDType, writeModel } from '../../checkpoint/index.ts'
-import {
-  type Budget,
-  type Reporter,
-  type ScheduleOptions,
-  scheduleDefaults,
-  type TrainerState,
-} from '../trainer/index.ts'
+import type { Budget, Reporter, ScheduleOptions } from '../trainer/index.ts'
 import { type Exported, type ExportOptions, exportRun } from './export.ts'
 import { languageModelTensors, type NewShape, openLanguageModel } from './language-model.ts'
 import { runFolder } from './record.ts'
-import { runTraining } from './run.ts'
+import { type TrainedTask, trainTask } from './train-task.ts'
 
 export const languageModelDefaults = {
   sequences: 16,
@@ -72,16 +66,6 @@ export interface TrainLanguageModelOptions {
   readonly options?: Readonly<Record<string, unknown>>
 }
 
-export interface TrainedLanguageModel {
-  /** The folder of the model with the lowest validation loss; `null` where the run was interrupted. */
-  readonly model: string | null
-  /** The update that it was after. */
-  readonly update: number | null
-  readonly state: TrainerState
-  /** The newest checkpoint. */
-  readonly checkpoint: string
-}
-
 /**
  * Trains a language model of the Llama family by next-token prediction (and distillation, with a teacher) and writes it
  * as a Hugging Face-style folder in f16. A run that was ended at any moment and resumed gives the same weights, bit for
@@ -89,44 +73,18 @@ export interface TrainedLanguageModel {
  * Throws code `argument` for options out of range, data packed with another tokenizer, or a run that is there already and
  * not to be resumed; `checkpoint` when resuming another run; `runtime` when the loss diverges; `file` and `format`.
  */
-export async function trainLanguageModel(options: TrainLanguageModelOptions): Promise<TrainedLanguageModel> {
-  const { data, out, from, budget, schedule, teacher, threads, resume = false, signal, reporter, ...given } = options
-  const { sequences, length, taskMix, seed, decay, betas, clip, keep, accumulate, evaluateEvery, checkpointEvery } = {
-    ...languageModelDefaults,
-    ...given,
-  }
-  const folder = runFolder(out, keep)
-  const task = await openLanguageModel({
-    data,
-    ...(typeof from === 'string' ? { init: from } : { shape: from }),
-    ...(teacher && { teacher }),
-    sequences,
-    length,
-    taskMix,
-    seed,
-    ...(threads !== undefined && { threads }),
-    optimiser: { decay, betas, clip },
-  })
-  try {
-    const { reason, state, checkpoint } = await runTraining(folder, {
-      task,
-      schedule: { ...scheduleDefaults, ...schedule },
-      budget,
-      accumulate,
-      evaluateEvery,
-      checkpointEvery,
-      resume,
-      command: given.command ?? 'trainLanguageModel',
-      options: given.options ?? {},
-      ...(signal && { signal }),
-      ...(reporter && { reporter }),
+export function trainLanguageModel(options: TrainLanguageModelOptions): Promise<TrainedTask> {
+  const { data, from, teacher, threads, ...given } = options
+  const run = { ...languageModelDefaults, ...given }
+  const { sequences, length, taskMix, seed, decay, betas, clip } = run
+  const open = () =>
+    openLanguageModel({
+      ...{ data, sequences, length, taskMix, seed, optimiser: { decay, betas, clip } },
+      ...(typeof from === 'string' ? { init: from } : { shape: from }),
+      ...(teacher && { teacher }),
+      ...(threads !== undefined && { threads }),
     })
-    if (reason === 'interrupted') return { model: null, update: null, state, checkpoint }
-    const { update } = await exportLanguageModel(out, folder.model)
-    return { model: folder.model, update, state, checkpoint }
-  } finally {
-    await task.dispose()
-  }
+  return trainTask(open, run, { name: 'trainLanguageModel', write: exportLanguageModel })
 }
 
 export interface ExportModelOptions extends Partial<ExportOptions> {

@@ -28,6 +28,8 @@ export interface TrainerState extends Spent {
   readonly stable: number | null
   /** Of the newest evaluation. */
   readonly evaluated: Evaluated | null
+  /** Of the evaluation before the first update, where a guard wants one. */
+  readonly baseline?: Evaluated
 }
 
 /** Means over the validation data. */

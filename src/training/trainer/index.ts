@@ -4,6 +4,7 @@ export type { StoredCheckpoint, TrainerState } from './checkpoint-file.ts'
 export { Checkpoints, type CheckpointsOptions } from './checkpoints.ts'
 export { Curve, type CurvePoint } from './curve.ts'
 export { type DivergenceOptions, defaultDivergence } from './divergence.ts'
+export type { Guard } from './guard.ts'
 export { firstDifference, type RunIdentity } from './identity.ts'
 export type { Progress, Reporter } from './progress.ts'
 export {

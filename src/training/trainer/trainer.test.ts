@@ -302,3 +302,73 @@ describe('a run goes wrong', () => {
     await expect(train(options('a', { step }))).rejects.toThrow('no token of 1000 batches')
   })
 })
+
+describe('a guard', () => {
+  /** Its metric is the update that it was asked after, so that it rises by one with each. */
+  const counting = (from: number): TrainingStep => {
+    const step = toyStep(5)
+    let updates = from
+    return {
+      ...step,
+      update: (given) => {
+        updates++
+        return step.update(given)
+      },
+      evaluate: async (...given) => {
+        const result = await step.evaluate(...given)
+        return { ...result, metrics: { damage: (100 + updates) * result.weight } }
+      },
+      restore(state) {
+        step.restore(state)
+        updates = from + Number(state.get('updates')!.data[0])
+      },
+    }
+  }
+  const guarded = (name: string, share: number, more: Partial<TrainOptions> = {}) =>
+    options(name, { step: counting(0), guard: { metric: 'damage', share }, ...more })
+
+  test('ends a run after the evaluation that it does not like, and keeps the best before', async () => {
+    const run = guarded('a', 0.25)
+    const { reason, state } = await train(run)
+    expect(reason).toBe('guarded')
+    expect(state).toMatchObject({
+      updates: 30,
+      baseline: { update: 0, metrics: { damage: 100 } },
+      best: { update: 20 },
+    })
+    expect(remarks).toEqual([expect.stringMatching(/^before training: validation .+, damage 100\.0000$/)])
+    expect(await run.checkpoints.updates()).toEqual([20, 24, 30])
+    const again = await train(guarded('a', 0.25, { resume: true }))
+    expect(again).toMatchObject({ reason: 'guarded', state: { updates: 30 } })
+    expect(await train(guarded('a', 0.5, { resume: true }))).toMatchObject({
+      reason: 'guarded',
+      state: { updates: 60 },
+    })
+  })
+
+  test('keeps what was there before where nothing else was good enough', async () => {
+    const run = guarded('a', 0)
+    const { state } = await train(run)
+    expect(state).toMatchObject({ updates: 10, best: { update: 0 } })
+    expect(await run.checkpoints.updates()).toContain(0)
+  })
+
+  test('changes no update, also of a run that is resumed', async () => {
+    const plain = options('plain')
+    await train(plain)
+    const run = guarded('a', 1)
+    await train({ ...run, ...endAfter(13) })
+    const rest = guarded('a', 1, { resume: true })
+    expect(await train(rest)).toMatchObject({ reason: 'finished', state: { baseline: { metrics: { damage: 100 } } } })
+    expect(bits(rest.step)).toEqual(bits(plain.step))
+  })
+
+  test('needs validation data, its metric, and to be there from the beginning', async () => {
+    const { validation: _, ...without } = guarded('none', 1)
+    await expect(train(without)).rejects.toThrow('no validation data for the guard')
+    await expect(train(options('other', { guard: { metric: 'ar', share: 1 } }))).rejects.toThrow('it has none')
+    await expect(train(guarded('share', -1))).rejects.toThrow("the guard's share is -1")
+    await train({ ...options('late'), ...endAfter(5) })
+    await expect(train(guarded('late', 1, { resume: true }))).rejects.toThrow('began without a guard')
+  })
+})

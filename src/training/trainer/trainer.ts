@@ -15,6 +15,7 @@ import {
   watchLoss,
 } from './divergence.ts'
 import { breath, evaluate, type Means, Sums } from './evaluate.ts'
+import { type Guard, guarded, holds, validateGuard } from './guard.ts'
 import type { RunIdentity } from './identity.ts'
 import { Pace, type Reporter } from './progress.ts'
 import { createSchedule, decayStart, dependsOnBudget, type ScheduleOptions } from './schedule.ts'
@@ -35,6 +36,8 @@ export interface TrainOptions {
   readonly evaluateEvery: number
   readonly checkpointEvery: number
   readonly divergence?: DivergenceOptions
+  /** Ends the run, and keeps its best, when a metric of the validation data rises; evaluates before the first update. */
+  readonly guard?: Guard
   readonly checkpoints: Checkpoints
   readonly curve?: Curve
   /** What must be the same when the run is resumed, apart from the options above. */
@@ -49,7 +52,7 @@ export interface TrainOptions {
 }
 
 export interface TrainResult {
-  readonly reason: 'finished' | 'interrupted'
+  readonly reason: 'finished' | 'interrupted' | 'guarded'
   readonly state: TrainerState
   /** The checkpoint of `state`. */
   readonly checkpoint: string
@@ -63,17 +66,24 @@ export interface TrainResult {
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { step, budget, accumulate = 1, evaluateEvery, checkpointEvery, checkpoints, curve, validation } = options
-  const { divergence = defaultDivergence, signal, reporter, clock = () => performance.now() / 1000 } = options
+  const { divergence = defaultDivergence, guard, signal, reporter, clock = () => performance.now() / 1000 } = options
   validateBudget(budget)
   for (const [name, value] of Object.entries({ accumulate, evaluateEvery, checkpointEvery }))
     if (!(Number.isInteger(value) && value >= 1))
       throw new PacelineError('argument', `${name} is ${value}, expected an integer of at least 1.`)
+  if (guard !== undefined) validateGuard(guard, validation !== undefined)
   const schedule = createSchedule(options.schedule)
   const fallsFrom = decayStart(options.schedule)
   const identity = identityOf(options)
 
   const stored = await findStart({ ...options, identity, resume: options.resume ?? false })
   if (stored !== null) step.restore(stored.step)
+  if (guard !== undefined && stored !== null && stored.trainer.updates > 0 && stored.trainer.baseline === undefined)
+    throw new PacelineError(
+      'argument',
+      `${checkpoints.folder}: that run began without a guard, so that nobody knows ${guard.metric} before its training. ` +
+        'Resume it without one.',
+    )
   const stream = options.data(stored?.trainer.data)
   let state = stored?.trainer ?? beginning(stream.state)
   let saved = stored === null ? -1 : state.updates
@@ -108,9 +118,24 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       checkpoint: checkpoints.newest,
     })
     const evaluated = { update: state.updates, ...means }
-    const improved = state.best === null || means.loss < state.best.loss
-    state = { ...state, seconds: clock() - start, evaluated, best: improved ? evaluated : state.best }
+    if (guard !== undefined && state.updates === 0) state = { ...state, baseline: evaluated }
+    state = { ...state, seconds: clock() - start, evaluated }
+    const improved = !spoilt() && (state.best === null || means.loss < state.best.loss)
+    if (improved) state = { ...state, best: evaluated }
     return improved
+  }
+  const spoilt = () =>
+    guard !== undefined &&
+    state.baseline !== undefined &&
+    state.evaluated !== null &&
+    !holds(guard, state.baseline, state.evaluated)
+  if (guard !== undefined && state.updates === 0 && state.baseline === undefined && (await evaluateNow())) {
+    const { loss } = state.baseline!
+    reporter?.remark?.(
+      `before training: validation ${loss.toFixed(4)}, ${guard.metric} ${guarded(guard, state.baseline!).toFixed(4)}`,
+    )
+    saved = -1
+    await save()
   }
   if (pending()) {
     // The run was ended within this evaluation.
@@ -122,7 +147,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     }
   }
 
-  while (!ended() && !signal?.aborted) {
+  while (!ended() && !spoilt() && !signal?.aborted) {
     const began = clock()
     if (state.stable === null && fallsFrom !== null && shareSpent(budget, state) >= fallsFrom) {
       state = { ...state, stable: state.updates }
@@ -154,7 +179,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       ...metrics,
     }
     points.push(point)
-    if (improved || last || update % checkpointEvery === 0) await save()
+    if (improved || last || spoilt() || update % checkpointEvery === 0) await save()
     else if (points.length >= 20) await curve?.append(points.splice(0))
     const share = shareSpent(budget, state)
     reporter?.progress?.({
@@ -169,7 +194,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     await breath()
   }
   await save()
-  const reason = ended() && !pending() ? 'finished' : 'interrupted'
+  const reason = spoilt() ? 'guarded' : ended() && !pending() ? 'finished' : 'interrupted'
   return { reason, state, checkpoint: checkpoints.newest! }
 }
 

@@ -1,17 +1,19 @@
-import { runFolder } from '../runs/record.ts'
-import { runTraining } from '../runs/run.ts'
 import {
   type Budget,
+  type Guard,
   type Reporter,
   type ScheduleOptions,
   scheduleDefaults,
   type TrainerState,
+  type TrainResult,
 } from '../trainer/index.ts'
-import type { HeadTask } from './head-task.ts'
+import { runFolder } from './record.ts'
+import { runTraining } from './run.ts'
+import type { TrainingTask } from './task.ts'
 
-/** What every run of a head is told. */
-export interface HeadRunOptions {
-  /** Folder of the run: checkpoints, curve, and in the end the head, in `model/`. */
+/** What every run is told, whatever it trains. */
+export interface TaskRunOptions {
+  /** Folder of the run: checkpoints, curve, and in the end what was trained, in `model/`. */
   readonly out: string
   /** When the run ends: at the first of these limits. */
   readonly budget: Budget
@@ -20,6 +22,8 @@ export interface HeadRunOptions {
   readonly evaluateEvery: number
   readonly checkpointEvery: number
   readonly keep: number
+  /** See `train`. */
+  readonly guard?: Guard
   /** Goes on with the run in `out`; from the beginning where there is none. */
   readonly resume?: boolean
   /** Ends the run after the update in progress, with a checkpoint. */
@@ -29,10 +33,12 @@ export interface HeadRunOptions {
   readonly options?: Readonly<Record<string, unknown>>
 }
 
-export interface TrainedHead {
-  /** The folder of the head with the lowest validation loss; `null` where the run was interrupted. */
+export interface TrainedTask {
+  /** The folder of what was trained, with the lowest validation loss; `null` where the run was interrupted. */
   readonly model: string | null
+  /** The update that it was after. */
   readonly update: number | null
+  readonly reason: TrainResult['reason']
   readonly state: TrainerState
   /** The newest checkpoint. */
   readonly checkpoint: string
@@ -40,21 +46,11 @@ export interface TrainedHead {
 
 /**
  * Runs a task to its end, disposes of it, and writes what it has trained with `write`. Interrupted and resumed it gives the
- * same head, bit for bit, as in one go. `onOpened` is called before the first update. Throws as `runTraining` and `write` do.
+ * same, bit for bit, as in one go. `onOpened` is called before the first update. Throws as `runTraining` and `write` do.
  */
-export async function trainHead(
-  open: () => Promise<HeadTask>,
-  {
-    out,
-    keep,
-    budget,
-    schedule,
-    accumulate,
-    evaluateEvery,
-    checkpointEvery,
-    resume = false,
-    ...options
-  }: HeadRunOptions,
+export async function trainTask<Task extends TrainingTask>(
+  open: () => Promise<Task>,
+  options: TaskRunOptions,
   {
     name,
     write,
@@ -62,9 +58,11 @@ export async function trainHead(
   }: {
     readonly name: string
     readonly write: (run: string, out: string) => Promise<{ readonly update: number }>
-    readonly onOpened?: (task: HeadTask) => void
+    readonly onOpened?: (task: Task) => void
   },
-): Promise<TrainedHead> {
+): Promise<TrainedTask> {
+  const { out, keep, budget, schedule, accumulate, evaluateEvery, checkpointEvery, resume = false } = options
+  const { guard, signal, reporter, command = name } = options
   const folder = runFolder(out, keep)
   const task = await open()
   try {
@@ -72,15 +70,15 @@ export async function trainHead(
     const { reason, state, checkpoint } = await runTraining(folder, {
       task,
       schedule: { ...scheduleDefaults, ...schedule },
-      ...{ budget, accumulate, evaluateEvery, checkpointEvery, resume },
-      command: options.command ?? name,
+      ...{ budget, accumulate, evaluateEvery, checkpointEvery, resume, command },
       options: options.options ?? {},
-      ...(options.signal && { signal: options.signal }),
-      ...(options.reporter && { reporter: options.reporter }),
+      ...(guard && { guard }),
+      ...(signal && { signal }),
+      ...(reporter && { reporter }),
     })
-    if (reason === 'interrupted') return { model: null, update: null, state, checkpoint }
+    if (reason === 'interrupted') return { model: null, update: null, reason, state, checkpoint }
     const { update } = await write(out, folder.model)
-    return { model: folder.model, update, state, checkpoint }
+    return { model: folder.model, update, reason, state, checkpoint }
   } finally {
     await task.dispose()
   }
