@@ -4,6 +4,7 @@ export { type Accuracy, type AccuracyOptions, measureAccuracy } from './accuracy
 export * from './charts/index.ts'
 export * from './compare/index.ts'
 export { type EvaluateOptions, type Evaluation, evaluate, type TaskLoss } from './evaluate.ts'
+export { type ExactMatch, type ExactMatchOptions, exactMatches } from './exact-match.ts'
 export { loadWider, measureOverhead, type Overhead, type OverheadOptions } from './overhead.ts'
 export { type Profile, type ProfileOptions, profile, profiledRows } from './profile.ts'
 export { drawSamples, promptsOfDataset, promptsOfSuite, type Sample, type SamplePrompt } from './samples.ts'

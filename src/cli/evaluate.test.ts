@@ -72,6 +72,16 @@ describe('paceline evaluate', () => {
     expect(stdout).toMatch(/\*\*sum\*\*\n\n```text\n2 \+ 2\?\n```\n\nThe model writes:\n\n```text\n/)
   })
 
+  test('--exact-match counts answers that are those of the dataset', async () => {
+    const args = ['@model', '--data', '@data', '--no-baselines', '--dtype', 'f32,int8', '--limit', '5']
+    const { code, stdout } = await evaluate(...args, '--max-tokens', '3', '--exact-match', '4')
+    expect(code).toBe(0)
+    // Random weights answer nothing right.
+    expect(stdout).toMatch(
+      /answers that are those of the dataset\n +task +answers +f32 +int8\n +sum +4 +0\.0 % +0\.0 %\n/,
+    )
+  })
+
   test.each<[string, string[], number, string]>([
     ['another tokenizer', ['@bytes', '--data', '@data'], 2, 'packed with the tokenizer sha256:'],
     ['a context that is too short', ['@short', '--data', '@data'], 1, "the model's context 2"],

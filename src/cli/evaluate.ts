@@ -2,7 +2,9 @@ import { type Command, Option } from 'commander'
 import {
   drawSamples,
   type Evaluation,
+  type ExactMatch,
   evaluate,
+  exactMatches,
   promptsOfDataset,
   promptsOfSuite,
   readSuite,
@@ -29,6 +31,7 @@ interface Flags {
   readonly baselines: boolean
   readonly samples?: number
   readonly prompts?: string
+  readonly exactMatch?: number
   readonly maxTokens: number
   readonly temperature: number
   readonly seed: number
@@ -54,7 +57,12 @@ export function addEvaluate(program: Command): void {
     .option('--no-baselines', 'do not count n-grams, which takes 40 bytes of memory per token of the training split')
     .option('--samples <n>', 'also show what the model writes after so many prompts of each task', integer(1))
     .option('--prompts <path>', 'take these prompts from a JSONL file, or a folder of them, such as bench/prompts')
-    .option('--max-tokens <n>', 'the most that a sample has', integer(1), 128)
+    .option(
+      '--exact-match <n>',
+      'also answer so many prompts of each task greedily, and count the answers that are those of the dataset, case and white space aside',
+      integer(1),
+    )
+    .option('--max-tokens <n>', 'the most that a sample or an answer has', integer(1), 128)
     .option('--temperature <t>', '0: always the likeliest token', sampling('temperature'), 0)
     .option('--seed <n>', 'of samples at a temperature', sampling('seed'), 0)
     .addOption(new Option('--executor <name>', 'what computes (default: auto)').choices(executorNames))
@@ -97,7 +105,7 @@ async function run(folder: string, flags: Flags): Promise<void> {
 
 async function measure(
   folder: string,
-  { data, split, dtype: dtypes, limit, baselines: counted, samples: count, ...flags }: Flags,
+  { data, split, dtype: dtypes, limit, baselines: counted, samples: count, exactMatch, ...flags }: Flags,
   update: (task: string, share: number) => void,
   signal: AbortSignal,
 ): Promise<EvaluationReport> {
@@ -111,6 +119,7 @@ async function measure(
     const dataset = await PackedDataset.open(data, { fingerprint })
     const evaluations: Evaluation[] = []
     let samples: Sample[] | undefined
+    const matches: ExactMatch[][] = []
     for (const dtype of dtypes) {
       const model = await loadTargetModel(checkpoint.spec, checkpoint.source, {
         executor,
@@ -129,6 +138,11 @@ async function measure(
           const onProgress = (share: number) => update('samples', share)
           samples = await drawSamples(loaded, prompts, { maxTokens, temperature, seed, signal, onProgress })
         }
+        if (exactMatch !== undefined) {
+          const onProgress = (share: number) => update(`answering in ${dtype}`, share)
+          const options = { split, count: exactMatch, maxTokens: flags.maxTokens, signal, onProgress }
+          matches.push(await exactMatches(loaded, dataset, options))
+        }
         const onProgress = (share: number) => update(`evaluating ${dtype}`, share)
         evaluations.push(await evaluate(model, dataset, { split, ...(limit && { limit }), signal, onProgress }))
       } finally {
@@ -145,6 +159,7 @@ async function measure(
       ...(limit && { limit }),
       evaluations,
       ...(baselines && { baselines }),
+      ...(matches.length > 0 && { matches }),
       ...(samples && { samples }),
     }
   } finally {

@@ -1,6 +1,6 @@
-import type { Evaluation, Sample } from '../bench/index.ts'
+import type { Evaluation, ExactMatch, Sample } from '../bench/index.ts'
 import type { Baseline, Baselines, CountingModels, SplitName } from '../training/index.ts'
-import { count, harmless, markdownTable, table } from './terminal.ts'
+import { count, harmless, markdownTable, percent, table } from './terminal.ts'
 
 /** What --json writes. */
 export interface EvaluationReport {
@@ -11,6 +11,8 @@ export interface EvaluationReport {
   /** At least one; all of the same tasks. */
   readonly evaluations: readonly Evaluation[]
   readonly baselines?: Baselines
+  /** Of each evaluation, where answers were counted. */
+  readonly matches?: readonly (readonly ExactMatch[])[]
   readonly samples?: readonly Sample[]
 }
 
@@ -33,6 +35,11 @@ export function renderEvaluation(report: EvaluationReport, { markdown }: { reado
     const rows = lossTable(report, unit)
     return markdown ? `${capital(units[unit])}:\n\n${markdownTable(rows)}` : `${units[unit]}\n${table(rows)}`
   })
+  if (report.matches) {
+    const rows = matchTable(report, report.matches)
+    const title = 'answers that are those of the dataset'
+    tables.push(markdown ? `${capital(title)}:\n\n${markdownTable(rows)}` : `${title}\n${table(rows)}`)
+  }
   const texts = samples.map(markdown ? markdownSample : plainSample)
   return `${[markdown ? `${head}.\n` : `${head}\n`, ...tables, ...texts].join('\n')}`
 }
@@ -64,6 +71,14 @@ function lossTable({ evaluations, baselines }: EvaluationReport, unit: Unit): st
       ...counted(baselines),
       ...evaluations.map((evaluation) => number(evaluation[unit])),
     ],
+  ]
+}
+
+function matchTable({ evaluations }: EvaluationReport, matches: readonly (readonly ExactMatch[])[]): string[][] {
+  const share = ({ equal, answers }: ExactMatch) => percent(equal / answers, 1)
+  return [
+    ['task', 'answers', ...evaluations.map(({ dtype }) => dtype)],
+    ...matches[0].map(({ task, answers }, i) => [task, count(answers), ...matches.map((of) => share(of[i]))]),
   ]
 }
 
