@@ -7,8 +7,9 @@ import {
   openBita,
 } from '../../checkpoint/index.ts'
 import { memorySource, type Tensor, toFloat32 } from '../../tensor/index.ts'
+import type { PackedDataset } from '../data/index.ts'
 import { batchPlace } from '../draws.ts'
-import { type HeadTask, type HeadTaskOptions, openHeadTask } from '../heads/index.ts'
+import { countTokens, type HeadTask, type HeadTaskOptions, openHeadTask } from '../heads/index.ts'
 import { bitaObjective, frozenPrefix } from '../objectives/bita.ts'
 import { parametersOf, splitParameters } from '../parameters.ts'
 import { sideBySide } from '../sources.ts'
@@ -36,9 +37,9 @@ export interface BitaRecord {
 /** Training of mask tokens and prefix. Throws as `openHeadTask` and `openBita` do. */
 export function openBitaTask(options: BitaOptions): Promise<HeadTask> {
   const { groups, seed } = options
-  return openHeadTask(options, async ({ spec: target, source }) => {
+  return openHeadTask(options, async ({ spec: target, source }, dataset) => {
     const embeddings = toFloat32(await source.read('model.embed_tokens.weight'))
-    const { spec, tensors } = await beginning(options, target, embeddings)
+    const { spec, tensors } = await beginning(options, target, { embeddings, dataset })
     const record: BitaRecord = {
       riders: spec,
       parameters: bitaParameters(spec),
@@ -60,11 +61,16 @@ export function openBitaTask(options: BitaOptions): Promise<HeadTask> {
   })
 }
 
-async function beginning({ riders, seed }: BitaOptions, target: ModelSpec, embeddings: Float32Array) {
+async function beginning(
+  { riders, seed }: BitaOptions,
+  target: ModelSpec,
+  { embeddings, dataset }: { readonly embeddings: Float32Array; readonly dataset: PackedDataset },
+) {
   if (typeof riders !== 'string') {
     const { hiddenSize, vocabSize, layerCount, kvHeadCount, headDim } = target
     const spec: BitaSpec = { ...riders, hiddenSize, vocabSize, layerCount, kvHeadCount, headDim }
-    return { spec, tensors: freshRiders(spec, embeddings, seed) }
+    const counts = countTokens(dataset.split('train'), vocabSize)
+    return { spec, tensors: freshRiders(spec, { embeddings, counts, seed }) }
   }
   const { spec, source, close } = await openBita(riders, target)
   try {

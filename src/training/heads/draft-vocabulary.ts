@@ -41,7 +41,11 @@ export function knownVocabulary(split: Documents, vocabSize: number, targetIds?:
   return { targetIds, draftIds, coverage: all === 0 ? 1 : known / all }
 }
 
-function countTokens({ tokens, starts, responseStarts, documentCount }: Documents, vocabSize: number): Float64Array {
+/** How often each token stands in responses [vocab]. */
+export function countTokens(
+  { tokens, starts, responseStarts, documentCount }: Documents,
+  vocabSize: number,
+): Float64Array {
   const counts = new Float64Array(vocabSize)
   for (let document = 0; document < documentCount; document++)
     for (let at = responseStarts[document]; at < starts[document + 1]; at++) counts[tokens[at]]++

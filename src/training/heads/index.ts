@@ -1,4 +1,4 @@
-export { type DraftVocabulary, draftVocabulary, knownVocabulary } from './draft-vocabulary.ts'
+export { countTokens, type DraftVocabulary, draftVocabulary, knownVocabulary } from './draft-vocabulary.ts'
 export { type HeadMethod, type HeadTask, type HeadTaskOptions, openHeadTask } from './head-task.ts'
 export { rowsAhead } from './rows-ahead.ts'
 export { targetHead } from './target-head.ts'
