@@ -92,6 +92,13 @@ describe.concurrent('what is wrong is said in one line that names it, with an ex
     ['an empty text', ['accuracy', '@tiny', '--text', '@empty.txt'], 2, ['--text', 'empty.txt', 'is empty']],
     ['accuracy on no text', ['accuracy', '@tiny'], 2, ['--text']],
     ['accuracy of no model', ['accuracy', '@no', '--text', '@prompt.txt'], 1, ['no such folder']],
+    [
+      'a tree that is not drafted',
+      ['profile', '--shape', 'llama-tiny', '--tree', '3-2'],
+      2,
+      ['--tree is for --drafting'],
+    ],
+    ['a tree of no depth', ['profile', '--drafting', '--tree', '0-2'], 2, ['such as 6-8']],
     ['nothing to profile', ['profile'], 2, ['--model', '--shape']],
     ['two things to profile', ['profile', '--model', '@tiny', '--shape', 'llama-tiny'], 2, ['--model', '--shape']],
   ]
@@ -244,6 +251,16 @@ describe.concurrent('paceline accuracy', () => {
 })
 
 describe.concurrent('paceline profile', () => {
+  test('--drafting: what a tree of a head costs beside the model', async () => {
+    const flags = ['--drafting', '--shape', 'llama-tiny', '--tree', '3-2', '--draft-vocab', '100', '--context', '16']
+    const { code, stdout } = await paceline(['profile', ...flags, '--rounds', '5', '--json', '-'])
+    expect(code).toBe(0)
+    const [measured] = JSON.parse(stdout)
+    expect(measured).toMatchObject({ dtype: 'int8', passes: 3, context: 16 })
+    expect(measured.limit).toBeCloseTo((3 * measured.headBytes) / measured.targetBytes)
+    expect(measured.cost).toBeGreaterThan(0)
+  })
+
   const quick = ['--context', '16', '--rounds', '1', '--threads', '1']
 
   test('measures a shape at several contexts and writes the numbers to a file', async () => {

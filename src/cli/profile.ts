@@ -6,11 +6,12 @@ import { replaceText } from '../files.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../runtime/index.ts'
 import { requireWritableFolder } from './files.ts'
 import { dtypeList, integer, integers } from './options.ts'
+import { addDraftingOptions, checkDraftingFlags, type DraftingFlags, profileDrafting } from './profile-drafting.ts'
 import { addOverheadOptions, checkOverheadFlags, profileOverhead } from './profile-overhead.ts'
 import { addTrainingOptions, checkTrainingFlags, measureTraining, type TrainingFlags } from './profile-training.ts'
 import { bytes, percent, progressLine, remark, short, table } from './terminal.ts'
 
-interface Flags extends TrainingFlags {
+interface Flags extends TrainingFlags, DraftingFlags {
   readonly dtype?: readonly Dtype[]
   readonly context: readonly number[]
   readonly executor?: ExecutorName
@@ -24,7 +25,7 @@ export function addProfile(program: Command): void {
     .description(
       'Measures v(T): what a pass of T rows costs on this machine, in passes of one row. A drafter pays where it ' +
         'guesses more than the rows for its guesses cost. With --overhead: what ' +
-        'a step costs beside its pass. With --training: what a step of training costs.',
+        'a step costs beside its pass. With --drafting: what drafting costs. With --training: what a step of training costs.',
     )
     .option('--model <folder>', 'the model to measure')
     .option('--shape <name>', `random weights instead: ${shapeNames.join(', ')}`)
@@ -39,7 +40,7 @@ export function addProfile(program: Command): void {
     .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
     .option('--rounds <n>', 'rounds of measurement; each times every number of rows once (default: 9)', integer(1))
     .option('--json <file>', 'also write the numbers to a file; "-" prints them instead of the table')
-  addTrainingOptions(addOverheadOptions(command))
+  addTrainingOptions(addOverheadOptions(addDraftingOptions(command)))
     .addHelpText(
       'after',
       `
@@ -47,9 +48,11 @@ Examples:
   $ paceline profile --model ./model --dtype f32,int8,int4
   $ paceline profile --shape llama-300m --dtype int8 --json profile.json
   $ paceline profile --overhead --model ./model
+  $ paceline profile --drafting --shape llama-1b --dtype int8,int4
   $ paceline profile --training --width 256 --layers 14 --sequences 4 --length 512`,
     )
     .action((flags: Flags) => {
+      if (checkDraftingFlags(command)) return profileDrafting(flags)
       if (checkOverheadFlags(command)) return profileOverhead(flags)
       return checkTrainingFlags(command) ? measureTraining(flags) : measure(flags)
     })
