@@ -1,3 +1,14 @@
+export { baseModelOf, parseAdapterConfig, toAdapterConfig, wholeAdapter } from './adapter/config.ts'
+export {
+  type AdapterSpec,
+  adapterPrefix,
+  adapterScale,
+  adapterTensors,
+  downName,
+  linearModules,
+  upName,
+} from './adapter/spec.ts'
+export { type AdapterContent, writeAdapter } from './adapter/write.ts'
 export { type Bita, openBita } from './bita/open.ts'
 export { type BitaSpec, bitaParameters, bitaTensors, maskTokensName, prefixName } from './bita/spec.ts'
 export { type BitaContent, writeBita } from './bita/write.ts'

@@ -10,7 +10,7 @@ import { memorySource, type Tensor, toFloat32 } from '../../tensor/index.ts'
 import { batchPlace } from '../draws.ts'
 import { type HeadTask, type HeadTaskOptions, openHeadTask } from '../heads/index.ts'
 import { bitaObjective, frozenPrefix } from '../objectives/bita.ts'
-import { parametersOf, splitParameters } from '../parameters.ts'
+import { trainedTensors } from '../parameters.ts'
 import { sideBySide } from '../sources.ts'
 import { freshRiders } from './fresh-riders.ts'
 import { bitaInputs } from './step-inputs.ts'
@@ -77,6 +77,5 @@ async function beginning({ riders, seed }: BitaOptions, target: ModelSpec, embed
 
 /** The tensors under their names, from the state of their training step. */
 export function ridersTensors(state: ReadonlyMap<string, Tensor>, spec: BitaSpec): Map<string, Tensor<'f32'>> {
-  const shapes = bitaTensors(spec).map(({ name, dimensions }) => [name, dimensions.map(({ size }) => size)] as const)
-  return splitParameters(parametersOf(state), new Map(shapes))
+  return trainedTensors(state, bitaTensors(spec))
 }
