@@ -71,7 +71,7 @@ export async function openLanguageModel(options: LanguageModelOptions): Promise<
     const objective = taught
       ? distillationObjective(spec, { teacher: taught.spec, share: teacher!.share })
       : languageModelObjective(spec)
-    const { model, adapter, ...trained } = await tuned({ folder: init ?? data, spec, source }, objective, {
+    const { model, adapter, ...trained } = await tuned(initial ?? { folder: data, spec, source }, objective, {
       lowRank,
       seed,
     })

@@ -47,11 +47,16 @@ export interface Tuned {
  * with the model as it is. Throws code `argument` for options out of range.
  */
 export async function tuned(
-  { folder, spec, source }: Pick<Checkpoint, 'folder' | 'spec' | 'source'>,
+  { folder, spec, source, adapter: begun }: Pick<Checkpoint, 'folder' | 'spec' | 'source' | 'adapter'>,
   objective: Objective,
   { lowRank, seed }: { readonly lowRank?: LowRankOptions | undefined; readonly seed: number },
 ): Promise<Tuned> {
   if (lowRank === undefined) return { objective, source, model: toConfig(spec) }
+  if (begun !== undefined)
+    throw new PacelineError(
+      'argument',
+      `${folder}: is an adapter itself, of ${begun.base}: train an adapter of that, or all weights.`,
+    )
   const { rank, alpha = rank } = lowRank
   const most = Math.min(spec.hiddenSize, spec.intermediateSize)
   if (!(Number.isInteger(rank) && rank >= 1 && rank <= most))
