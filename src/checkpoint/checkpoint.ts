@@ -1,10 +1,11 @@
-import { stat } from 'node:fs/promises'
 import { PacelineError } from '../errors.ts'
 import { openSafetensorsFolder, type TensorSource } from '../tensor/index.ts'
+import { type Adapter, openAdapter } from './adapter/open.ts'
 import type { StoredTemplate } from './chat.ts'
 import { applyGenerationConfig, parseConfig } from './config.ts'
+import { firstJson, type ModelFolders, modelFolders, requireJson, searched, tokenizerFolderOf } from './folders.ts'
 import { readJson, readText } from './json.ts'
-import { parseRecipe } from './recipe.ts'
+import { parseRecipe, type Recipe } from './recipe.ts'
 import type { ModelSpec } from './spec.ts'
 import { createTextCodec, type TextCodec } from './text.ts'
 import { validateTensors } from './validate.ts'
@@ -15,34 +16,54 @@ export interface Checkpoint {
   readonly spec: ModelSpec
   readonly source: TensorSource
   readonly text: TextCodec
+  /** Where the folder is that of an adapter; `source` is the model that it makes of its base. */
+  readonly adapter?: Adapter
   close(): Promise<void>
 }
 
 /**
  * Opens a Hugging Face-style model folder: config.json, tokenizer.json, safetensors weights, and, where present,
- * generation_config.json, tokenizer_config.json, chat_template.jinja or .json, and paceline.json (a `Recipe`).
+ * generation_config.json, tokenizer_config.json, chat_template.jinja or .json, and paceline.json (a `Recipe`). Or the folder
+ * of a low-rank adapter as PEFT writes it, adapter_config.json and adapter_model.safetensors: its base model with the
+ * adapter's products added; what else the adapter's folder does not hold is the base model's.
  * Throws code `file` (not there, not readable), `format` (breaks its format), `checkpoint` (files disagree) or
  * `unsupported` (a model that cannot run here).
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  await requireFolder(folder)
-  const spec = await readSpec(folder)
-  const text = await readTextCodec(folder, spec.vocabSize)
-  const source = await openSafetensorsFolder(folder)
+  const folders = await modelFolders(folder)
+  const spec = await readSpec(searched(folders))
+  const text = await readTextCodec(folders, spec.vocabSize)
+  const { adapterOf } = folders
+  const source = await openSafetensorsFolder(adapterOf?.base ?? folder)
   try {
     validateTensors(spec, source)
+    if (adapterOf === undefined) return { folder, spec, source, text, close: () => source.close() }
+    const adapted = await openAdapter(folder, adapterOf, { spec, source })
+    const close = async () => {
+      await adapted.adapter.stored.adapter.close()
+      await source.close()
+    }
+    return { folder, spec, text, ...adapted, close }
   } catch (error) {
     await source.close()
     throw error
   }
-  return { folder, spec, source, text, close: () => source.close() }
 }
 
-async function readSpec(folder: string): Promise<ModelSpec> {
-  const spec = parseConfig(await requireJson(folder, 'config.json'))
-  const generation = await readJson(folder, 'generation_config.json')
-  const recipe = parseRecipe(await readJson(folder, 'paceline.json'))
+async function readSpec(folders: readonly string[]): Promise<ModelSpec> {
+  const spec = parseConfig(await requireJson(folders, 'config.json'))
+  const generation = await firstJson(folders, 'generation_config.json')
+  const recipe = await readRecipe(folders)
   return { ...(generation === undefined ? spec : applyGenerationConfig(spec, generation)), ...(recipe && { recipe }) }
+}
+
+/** An adapter's paceline.json may say nothing of a recipe: then the base model's holds. */
+async function readRecipe(folders: readonly string[]): Promise<Recipe | undefined> {
+  for (const folder of folders) {
+    const recipe = parseRecipe(await readJson(folder, 'paceline.json'))
+    if (recipe !== undefined) return recipe
+  }
+  return undefined
 }
 
 /**
@@ -50,49 +71,34 @@ async function readSpec(folder: string): Promise<ModelSpec> {
  * tokenizer_config.json and chat_template.jinja or .json. Throws code `file` or `format`.
  */
 export async function openTextCodec(folder: string): Promise<TextCodec> {
-  await requireFolder(folder)
-  return readTextCodec(folder)
+  return readTextCodec(await modelFolders(folder))
 }
 
 /** `vocabSize`: that of the model, if there is one. */
-async function readTextCodec(folder: string, vocabSize = Number.POSITIVE_INFINITY): Promise<TextCodec> {
-  const tokenizer = await requireJson(folder, 'tokenizer.json')
+async function readTextCodec(folders: ModelFolders, vocabSize = Number.POSITIVE_INFINITY): Promise<TextCodec> {
+  const folder = await tokenizerFolderOf(folders)
+  const tokenizer = await requireJson([folder], 'tokenizer.json')
+  const config = await readTokenizerConfig(folder)
+  return createTextCodec({ tokenizer, config, chatTemplate: await readChatTemplate(searched(folders)) }, vocabSize)
+}
+
+async function readTokenizerConfig(folder: string): Promise<Record<string, unknown>> {
   const config = (await readJson(folder, 'tokenizer_config.json')) ?? {}
   if (!isObject(config)) throw new PacelineError('format', 'tokenizer_config.json: expected a JSON object.')
-  return createTextCodec({ tokenizer, config, chatTemplate: await readChatTemplate(folder, config) }, vocabSize)
+  return config
 }
 
-/** A file of its own takes precedence over the field in tokenizer_config.json, as in transformers. */
-async function readChatTemplate(folder: string, config: Record<string, unknown>): Promise<StoredTemplate | null> {
-  const jinja = await readText(folder, 'chat_template.jinja')
-  if (jinja !== undefined) return { file: 'chat_template.jinja', value: jinja }
-  const json = await readJson(folder, 'chat_template.json')
-  if (isObject(json)) return { file: 'chat_template.json', value: json.chat_template }
-  const value = config.chat_template ?? null
-  return value === null ? null : { file: 'tokenizer_config.json', value }
-}
-
-/** Throws code `file` where there is no such folder. */
-export async function requireFolder(folder: string): Promise<void> {
-  const found = await stat(folder).catch((cause: NodeJS.ErrnoException) => {
-    const problem = cause.code === 'ENOENT' ? 'there is no such folder' : cause.message
-    throw new PacelineError('file', `${folder}: ${problem}. Expected a model folder.`, { cause })
-  })
-  if (!found.isDirectory())
-    throw new PacelineError(
-      'file',
-      `${folder}: not a folder. Expected the folder that holds config.json and the weights.`,
-    )
-}
-
-async function requireJson(folder: string, file: string): Promise<unknown> {
-  const json = await readJson(folder, file)
-  if (json === undefined)
-    throw new PacelineError(
-      'file',
-      `${folder}: there is no ${file}. A model folder holds config.json, tokenizer.json and model.safetensors.`,
-    )
-  return json
+/** Of the first folder that has one. A file of its own goes before the field in tokenizer_config.json, as in transformers. */
+async function readChatTemplate(folders: readonly string[]): Promise<StoredTemplate | null> {
+  for (const folder of folders) {
+    const jinja = await readText(folder, 'chat_template.jinja')
+    if (jinja !== undefined) return { file: 'chat_template.jinja', value: jinja }
+    const json = await readJson(folder, 'chat_template.json')
+    if (isObject(json)) return { file: 'chat_template.json', value: json.chat_template }
+    const value = (await readTokenizerConfig(folder)).chat_template ?? null
+    if (value !== null) return { file: 'tokenizer_config.json', value }
+  }
+  return null
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -4,7 +4,7 @@ import { PacelineError } from '../errors.ts'
 import { openPytorch, openSafetensors, openSafetensorsFolder, type TensorSource } from '../tensor/index.ts'
 
 /**
- * Opens the weights of a head: the first of these files that the folder holds; `model.safetensors` may be in parts.
+ * Opens the weights of a head or an adapter: the first of these files that the folder holds; `model.safetensors` may be in parts.
  * Throws code `file` where there is none, and as the readers of the formats do.
  */
 export async function openHeadWeights(folder: string, files: readonly string[]): Promise<TensorSource> {
@@ -21,6 +21,6 @@ export async function openHeadWeights(folder: string, files: readonly string[]):
   }
   throw new PacelineError(
     'file',
-    `${folder}: holds neither ${files.join(' nor ')}, expected the weights of a head in one of them.`,
+    `${folder}: holds neither ${files.join(' nor ')}, expected the weights in one of them.`,
   )
 }

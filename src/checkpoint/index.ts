@@ -1,3 +1,15 @@
+export { baseModelOf, parseAdapterConfig, toAdapterConfig, wholeAdapter } from './adapter/config.ts'
+export type { Adapter } from './adapter/open.ts'
+export {
+  type AdapterSpec,
+  adapterPrefix,
+  adapterScale,
+  adapterTensors,
+  downName,
+  linearModules,
+  upName,
+} from './adapter/spec.ts'
+export { type AdapterContent, writeAdapter } from './adapter/write.ts'
 export { type Bita, openBita } from './bita/open.ts'
 export { type BitaSpec, bitaParameters, bitaTensors, maskTokensName, prefixName } from './bita/spec.ts'
 export { type BitaContent, writeBita } from './bita/write.ts'
@@ -9,6 +21,7 @@ export { type EagleHead, openEagleHead } from './eagle-head/open.ts'
 export type { EagleHeadSpec, EagleKind } from './eagle-head/spec.ts'
 export { eagleHeadTensors } from './eagle-head/tensors.ts'
 export { type EagleHeadContent, writeEagleHead } from './eagle-head/write.ts'
+export { tokenizerFolder } from './folders.ts'
 export { readJson } from './json.ts'
 export { type MedusaHeads, openMedusaHeads } from './medusa-head/open.ts'
 export type { MedusaLmHead, MedusaSpec } from './medusa-head/spec.ts'

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { measureDevice } from '../bench/index.ts'
 import {
+  type Adapter,
+  adapterScale,
   type Checkpoint,
   defaultRecipe,
   describeCheckpoint,
@@ -12,6 +14,7 @@ import {
 } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
 import { chooseExecutor } from '../runtime/index.ts'
+import { elementCount, type TensorSource } from '../tensor/index.ts'
 import { bytes, count, list, short, table } from './terminal.ts'
 
 export function addInspect(program: Command): void {
@@ -33,7 +36,8 @@ type Inspection = Awaited<ReturnType<typeof inspect>>
 async function inspect(folder: string) {
   const checkpoint = await openCheckpoint(folder)
   try {
-    const { spec, source } = checkpoint
+    const { spec, adapter } = checkpoint
+    const source = adapter?.stored.base ?? checkpoint.source
     const { cacheBytesPerToken, ...summary } = describeCheckpoint(spec, source)
     const device = await measureDevice()
     const pass = dtypes.map((dtype) => {
@@ -45,8 +49,9 @@ async function inspect(folder: string) {
       folder,
       spec,
       chatTemplate: chatTemplate(checkpoint),
-      files: await filesOf(checkpoint),
-      storedDtypes: [...new Set(Array.from(source.infos.values(), ({ dtype }) => dtype ?? 'other'))],
+      ...(adapter && { adapter: await describeAdapter(folder, adapter) }),
+      files: await filesOf(adapter?.base ?? folder, source),
+      storedDtypes: dtypesOf(source),
       recipe: spec.recipe ?? defaultRecipe,
       ...summary,
       cacheBytes: { perToken: cacheBytesPerToken, fullContext: cacheBytesPerToken * spec.contextLength },
@@ -59,7 +64,24 @@ async function inspect(folder: string) {
   }
 }
 
-async function filesOf({ folder, source }: Checkpoint) {
+/** What an adapter adds to its base model, whose weights are described beside it. */
+async function describeAdapter(folder: string, { base, spec, stored }: Adapter) {
+  const sizes = Array.from(stored.adapter.infos.values(), ({ shape }) => elementCount(shape))
+  return {
+    base,
+    ...spec,
+    scale: adapterScale(spec),
+    parameters: sizes.reduce((sum, size) => sum + size, 0),
+    storedDtypes: dtypesOf(stored.adapter),
+    files: await filesOf(folder, stored.adapter),
+  }
+}
+
+function dtypesOf({ infos }: TensorSource): string[] {
+  return [...new Set(Array.from(infos.values(), ({ dtype }) => dtype ?? 'other'))]
+}
+
+async function filesOf(folder: string, source: TensorSource) {
   const names = new Set(Array.from(source.infos.values(), ({ file }) => file))
   return Promise.all([...names].map(async (name) => ({ name, bytes: (await stat(join(folder, name))).size })))
 }
@@ -80,6 +102,7 @@ function render(inspection: Inspection): string {
   const { folder, spec, parameters, storedBytes, loadedBytes, cacheBytes, device, pass } = inspection
   const { total, ...parts } = parameters
   const overview = list([
+    ...adapterLines(inspection),
     ['architecture', `${spec.architecture}, ${spec.layerCount} layers`],
     ['sizes', `hidden ${count(spec.hiddenSize)}, intermediate ${count(spec.intermediateSize)}`],
     ['heads', `${spec.headCount} query, ${spec.kvHeadCount} key and value, of ${spec.headDim} each`],
@@ -105,6 +128,20 @@ function render(inspection: Inspection): string {
 ${overview}
 A one-row pass on this machine (${device.processor}, ${device.threads} threads, ${short(device.streamGbPerS)} GB/s), when weights come from memory:
 ${costs}`
+}
+
+function adapterLines({ adapter }: Inspection): [string, string][] {
+  if (adapter === undefined) return []
+  const { base, rank, alpha, scale, modules, parameters, storedDtypes, files } = adapter
+  const stored = files.reduce((sum, file) => sum + file.bytes, 0)
+  return [
+    [
+      'adapter',
+      `rank ${count(rank)}, alpha ${short(alpha)} (scale ${short(scale)}), of ${count(modules.length)} layers`,
+    ],
+    ['', `${count(parameters)} numbers, ${storedDtypes.join(', ')}, ${bytes(stored)}`],
+    ['base model', base],
+  ]
 }
 
 function rope({ rope: { theta, scaling } }: ModelSpec): string {

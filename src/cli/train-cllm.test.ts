@@ -103,6 +103,20 @@ describe.sequential('paceline train cllm', () => {
     expect(a.equals(b)).toBe(true)
   })
 
+  test('trains an adapter of the model, and goes on with it', async () => {
+    const low = ['--lora-rank', '8', '--lora-alpha', '16', '--schedule', 'constant', '--eval-every', '30', ...unguarded]
+    expect(await train('adapter', '--updates', '30', '--learning-rate', '0.01', ...low)).toMatchObject({ code: 0 })
+    const rest = await paceline('train', 'cllm', '--resume', '--out', at('adapter'), '--updates', '60')
+    expect(rest).toMatchObject({ code: 0, stdout: expect.stringContaining('after update') })
+    const inspected = await paceline('inspect', at('adapter', 'model'), '--json')
+    expect(JSON.parse(inspected.stdout)).toMatchObject({
+      storedDtypes: ['f16'],
+      adapter: { base: at('lm', 'model'), rank: 8, alpha: 16, scale: 2, storedDtypes: ['f16'] },
+    })
+    const [before, after] = [await tokensPerPass(at('lm', 'model')), await tokensPerPass(at('adapter', 'model'))]
+    expect(after, `${before} tokens a pass before`).toBeGreaterThan(1.3 * before)
+  })
+
   test('ends where it spoils plain text, and leaves the model as it was where nothing was better', async () => {
     const spoiling = [
       '--updates',

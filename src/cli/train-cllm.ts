@@ -5,10 +5,13 @@ import { interruption } from './interruption.ts'
 import { integer, numberAtLeast, textList } from './options.ts'
 import { count, remark } from './terminal.ts'
 import {
+  type AdapterFlags,
+  addAdapterOptions,
   addModelOptions,
   addTrainOptions,
   budgetOf,
   commandLine,
+  lowRankOf,
   type ModelFlags,
   recordedOptions,
   remarkInterrupted,
@@ -19,7 +22,7 @@ import {
 } from './train-options.ts'
 import { trainingReport } from './training-report.ts'
 
-interface Flags extends TrainFlags, ModelFlags {
+interface Flags extends TrainFlags, ModelFlags, AdapterFlags {
   readonly init?: string
   readonly data?: readonly string[]
   readonly teacher?: string
@@ -55,6 +58,7 @@ export function addTrainCllm(train: Command): void {
       defaults.guard,
     )
   const { sequences, length, decay, learningRate, evaluateEvery } = defaults
+  addAdapterOptions(command)
   addModelOptions(command, { sequences, length, decay })
   addTrainOptions(command, { learningRate, evaluateEvery })
     .addHelpText(
@@ -85,6 +89,7 @@ async function run(flags: Flags & { readonly out: string }): Promise<void> {
       ...{ out, resume, accumulate, checkpointEvery, keep },
       ...(teacher !== undefined && { teacher }),
       ...(threads !== undefined && { threads }),
+      ...lowRankOf(flags),
       optimiser: { decay, betas, clip },
       schedule: scheduleOf(flags),
       budget: budgetOf(flags),

@@ -6,10 +6,13 @@ import { integer } from './options.ts'
 import { addShapeOptions, flagGiven, type ShapeFlags, shapeFlagNames, shapeOf } from './shape-options.ts'
 import { count } from './terminal.ts'
 import {
+  type AdapterFlags,
+  addAdapterOptions,
   addModelOptions,
   addTrainOptions,
   budgetOf,
   commandLine,
+  lowRankOf,
   type ModelFlags,
   recordedOptions,
   remarkInterrupted,
@@ -20,7 +23,7 @@ import {
 } from './train-options.ts'
 import { trainingReport } from './training-report.ts'
 
-interface Flags extends TrainFlags, ModelFlags, ShapeFlags {
+interface Flags extends TrainFlags, ModelFlags, AdapterFlags, ShapeFlags {
   readonly data?: string
   readonly init?: string
   readonly teacher?: string
@@ -40,6 +43,7 @@ export function addTrainLm(train: Command): void {
     .option('--teacher <folder>', 'also learn the distributions of this model, of the same tokenizer (distillation)')
     .option('--teacher-share <x>', 'share of the divergence from the teacher in the loss', share, 0.5)
   addShapeOptions(command).option('--context <n>', 'positions the model is made for (default: --length)', integer(1))
+  addAdapterOptions(command)
   addModelOptions(command)
   addTrainOptions(command)
     .addHelpText(
@@ -74,6 +78,8 @@ function requireNoShape(command: Command): void {
 async function run(flags: Flags & { readonly out: string }): Promise<void> {
   const { data, init, out, length, resume = false } = flags
   if (data === undefined) throw new PacelineError('argument', 'give --data FOLDER: a dataset packed by "paceline data"')
+  if (init === undefined && flags.loraRank !== undefined)
+    throw new PacelineError('argument', '--lora-rank is about a model that is there: give --init FOLDER')
   const { sequences, taskMix, seed, decay, betas, clip, accumulate, evalEvery, checkpointEvery, keep } = flags
   const report = trainingReport()
   using interrupted = interruption()
@@ -83,6 +89,7 @@ async function run(flags: Flags & { readonly out: string }): Promise<void> {
       from: init ?? shapeOf(flags, flags.context ?? length),
       ...(flags.teacher !== undefined && { teacher: { folder: flags.teacher, share: flags.teacherShare } }),
       ...(flags.threads !== undefined && { threads: flags.threads }),
+      ...lowRankOf(flags),
       schedule: scheduleOf(flags),
       budget: budgetOf(flags),
       evaluateEvery: evalEvery,

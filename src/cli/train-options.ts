@@ -3,6 +3,7 @@ import { PacelineError } from '../errors.ts'
 import {
   type Budget,
   languageModelDefaults as defaults,
+  type LowRankOptions,
   type ScheduleName,
   type ScheduleOptions,
   scheduleDefaults,
@@ -83,6 +84,25 @@ export function addModelOptions(command: Command, own: Partial<Record<keyof Mode
     .option('--clip <x>', 'largest global norm of the gradient', above(0), clip)
     .option('--seed <n>', 'of initial weights, the order of the data and whatever else is drawn', integer(0), seed)
     .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
+}
+
+/** The flags of training an adapter in place of the weights themselves. */
+export interface AdapterFlags {
+  readonly loraRank?: number
+  readonly loraAlpha?: number
+}
+
+export function addAdapterOptions(command: Command): Command {
+  return command
+    .option('--lora-rank <n>', 'train adapters of this rank (LoRA) and leave the weights as they are', integer(1))
+    .option('--lora-alpha <x>', 'what they count is this by their rank (default: the rank)', above(0))
+}
+
+/** Throws code `argument` for an alpha of no adapter. */
+export function lowRankOf({ loraRank: rank, loraAlpha: alpha }: AdapterFlags): { lowRank?: LowRankOptions } {
+  if (rank === undefined && alpha !== undefined)
+    throw new PacelineError('argument', '--lora-alpha is about adapters: give --lora-rank too')
+  return rank === undefined ? {} : { lowRank: { rank, ...(alpha !== undefined && { alpha }) } }
 }
 
 /** Where a run is, and not what it is: not taken from the file of another one. */

@@ -25,7 +25,7 @@ import type { Executor } from '../runtime/index.ts'
 
 /** A loaded target with all that drafters for it are made of. */
 export interface DraftingOptions {
-  readonly checkpoint: Pick<Checkpoint, 'folder' | 'spec' | 'text' | 'source'>
+  readonly checkpoint: Pick<Checkpoint, 'folder' | 'spec' | 'text' | 'source' | 'adapter'>
   readonly model: TargetModel
   readonly executor: Executor
   /**
@@ -124,17 +124,17 @@ export function createDraftingResources({
     costs,
 
     async openModel(path, beside, { top }) {
-      const folder = await locate(checkpoint.folder, path, beside)
+      const folder = await locate(checkpoint, path, beside)
       return models.get(`${top} ${folder}`, () => open(folder, top))
     },
 
     async openEagleHead(path, beside, { kind, top }) {
-      const folder = await locate(checkpoint.folder, path, beside)
+      const folder = await locate(checkpoint, path, beside)
       return heads.get(`${kind} ${top} ${folder}`, () => openHead(folder, kind, top))
     },
 
     async openMedusaHeads(path, beside, { top }) {
-      const folder = await locate(checkpoint.folder, path, beside)
+      const folder = await locate(checkpoint, path, beside)
       return medusaHeads.get(`${top} ${folder}`, () => openHeads(folder, top))
     },
 
@@ -144,7 +144,7 @@ export function createDraftingResources({
     },
 
     async readJson(path, beside, file) {
-      const name = join(await locate(checkpoint.folder, path, beside), file)
+      const name = join(await locate(checkpoint, path, beside), file)
       const json = await readJson('', name)
       if (json === undefined) throw new PacelineError('file', `${name}: there is no such file`)
       return json
@@ -176,14 +176,20 @@ function opened<T>() {
   }
 }
 
-async function locate(target: string, path: string | undefined, beside: string): Promise<string> {
+/** Beside an adapter, and then beside its base model: what drafts well for the one does so for the other. */
+async function locate(
+  { folder, adapter }: Pick<Checkpoint, 'folder' | 'adapter'>,
+  path: string | undefined,
+  beside: string,
+): Promise<string> {
   if (path !== undefined) return path
-  const folder = join(target, beside)
-  const found = await stat(folder).catch(() => undefined)
-  if (found?.isDirectory()) return folder
+  for (const target of adapter ? [folder, adapter.base] : [folder]) {
+    const found = await stat(join(target, beside)).catch(() => undefined)
+    if (found?.isDirectory()) return join(target, beside)
+  }
   throw new PacelineError(
     'file',
-    `${folder}: there is no such folder. A drafter without a path is looked for beside its target; name another as NAME=FOLDER.`,
+    `${join(folder, beside)}: there is no such folder. A drafter without a path is looked for beside its target; name another as NAME=FOLDER.`,
   )
 }
 

@@ -1,19 +1,23 @@
 import { PacelineError } from '../errors.ts'
 import type { DType } from '../tensor/index.ts'
 import { type ShapeRule, shapeRules } from './shapes.ts'
-import type {
-  AllOperations,
-  CacheSpec,
-  Graph,
-  Input,
-  Node,
-  Operations,
-  OpName,
-  Precision,
-  Shape,
-  Value,
-  Weight,
+import {
+  type AllOperations,
+  type CacheSpec,
+  type Graph,
+  type Input,
+  isWeight,
+  type Node,
+  type Operations,
+  type OpName,
+  type Precision,
+  type Shape,
+  type Value,
+  type Weight,
 } from './types.ts'
+
+/** What is added to the product of `x` by a weight; nothing for `undefined`. */
+export type LinearAdapter = (x: Value, weight: Weight) => Value | undefined
 
 /** Writes a graph one operation at a time; shapes are checked as it grows. */
 export class GraphBuilder {
@@ -22,6 +26,7 @@ export class GraphBuilder {
   readonly #caches: CacheSpec[] = []
   readonly #nodes: Node[] = []
   readonly #outputs = new Map<string, Value>()
+  #adapter: LinearAdapter = () => undefined
   #nextId = 0
 
   input(name: string, dtype: DType, shape: Shape): Input {
@@ -52,7 +57,14 @@ export class GraphBuilder {
   }
 
   linear(x: Value, weight: Value, bias?: Value): Value {
-    return this.apply('linear', bias ? [x, weight, bias] : [x, weight], {})[0]
+    const y = this.apply('linear', bias ? [x, weight, bias] : [x, weight], {})[0]
+    const more = isWeight(weight) ? this.#adapter(x, weight) : undefined
+    return more ? this.add(y, more) : y
+  }
+
+  /** From here on, `linear` adds to products by weights; the adapter is asked of its own products too. */
+  adaptLinear(adapter: LinearAdapter): void {
+    this.#adapter = adapter
   }
 
   rmsNorm(x: Value, gain: Value, eps: number): Value {

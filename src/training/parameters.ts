@@ -1,3 +1,4 @@
+import type { ExpectedTensor } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
 import { elementCount, type Tensor, type TensorSource, tensor, toFloat32 } from '../tensor/index.ts'
 
@@ -50,6 +51,18 @@ export function splitParameters(
       throw new PacelineError('shape', `the tensors of "${parameter}" take ${at} elements, it has ${data.length}`)
   }
   return tensors
+}
+
+/**
+ * Expected tensors from the state of the training step that trained them, and nothing else. Throws code `shape` where the
+ * two do not fit.
+ */
+export function trainedTensors(
+  state: ReadonlyMap<string, Tensor>,
+  expected: readonly ExpectedTensor[],
+): Map<string, Tensor<'f32'>> {
+  const shapes = expected.map(({ name, dimensions }) => [name, dimensions.map(({ size }) => size)] as const)
+  return splitParameters(parametersOf(state), new Map(shapes))
 }
 
 /** The parameters among the state of a training step, by their names. */

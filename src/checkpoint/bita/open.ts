@@ -1,6 +1,6 @@
 import { PacelineError } from '../../errors.ts'
 import type { TensorSource } from '../../tensor/index.ts'
-import { requireFolder } from '../checkpoint.ts'
+import { requireFolder } from '../folders.ts'
 import { openHeadWeights } from '../head-weights.ts'
 import { readJson } from '../json.ts'
 import { addName, renamed } from '../renamed.ts'

@@ -11,7 +11,7 @@ import type { PackedDataset } from '../data/index.ts'
 import { batchPlace } from '../draws.ts'
 import { countTokens, type HeadTask, type HeadTaskOptions, openHeadTask } from '../heads/index.ts'
 import { bitaObjective, frozenPrefix } from '../objectives/bita.ts'
-import { parametersOf, splitParameters } from '../parameters.ts'
+import { trainedTensors } from '../parameters.ts'
 import { sideBySide } from '../sources.ts'
 import { freshRiders } from './fresh-riders.ts'
 import { bitaInputs } from './step-inputs.ts'
@@ -83,6 +83,5 @@ async function beginning(
 
 /** The tensors under their names, from the state of their training step. */
 export function ridersTensors(state: ReadonlyMap<string, Tensor>, spec: BitaSpec): Map<string, Tensor<'f32'>> {
-  const shapes = bitaTensors(spec).map(({ name, dimensions }) => [name, dimensions.map(({ size }) => size)] as const)
-  return splitParameters(parametersOf(state), new Map(shapes))
+  return trainedTensors(state, bitaTensors(spec))
 }

@@ -8,11 +8,13 @@ import { teacherPrefix } from '../objectives/distillation.ts'
 import {
   datasetFingerprint,
   type FromTokens,
+  type LowRankOptions,
   requireContext,
   requireSequences,
   requireTokenizer,
   type TrainingTask,
   tokenStream,
+  tuned,
   validationInputs,
 } from '../runs/index.ts'
 import { sideBySide, weightsFingerprint } from '../sources.ts'
@@ -27,6 +29,8 @@ export interface ConsistencyTaskOptions {
   readonly init: string
   /** The folder of a model that stays as it is and says what is right; the model itself unless given. */
   readonly teacher?: string
+  /** Trains an adapter of the model, which stays as it is. */
+  readonly lowRank?: LowRankOptions
   /** Share of the prompts for validation. */
   readonly validation: number
   /** Room for so many whole iterates behind each sequence. */
@@ -51,7 +55,7 @@ export interface ConsistencyTaskOptions {
  */
 export async function openConsistency(options: ConsistencyTaskOptions): Promise<TrainingTask> {
   const { data, init, teacher, validation, iterates, augment, arWeight, sequences, length, taskMix, seed } = options
-  const { optimiser, threads } = options
+  const { lowRank, optimiser, threads } = options
   requireOptions(options)
   const tokenizer = await openTokenizer(init)
   const dataset = await readTrajectories(data, { tokenizer, validation, seed })
@@ -70,9 +74,10 @@ export async function openConsistency(options: ConsistencyTaskOptions): Promise<
       ...{ block, arWeight, tokensPerByte },
       ...(taught && { teacher: taught.spec }),
     })
+    const { model, adapter, ...trained } = await tuned(checkpoint, objective, { lowRank, seed })
     const step = await createTrainingStep(
-      objective,
-      taught === null ? source : sideBySide(source, taught.source, teacherPrefix),
+      trained.objective,
+      taught === null ? trained.source : sideBySide(trained.source, taught.source, teacherPrefix),
       {
         betas: optimiser.betas,
         weightDecay: optimiser.decay,
@@ -88,7 +93,6 @@ export async function openConsistency(options: ConsistencyTaskOptions): Promise<
         : consistencyInputs(batch, dataset.split('train'), { ...shape, augment })
     }
     const shape = { sequences, length }
-    const model = toConfig(spec)
     const fingerprint = datasetFingerprint(dataset)
     const teaching = taught && { fingerprint: await weightsFingerprint(taught.source) }
     return {
@@ -99,7 +103,7 @@ export async function openConsistency(options: ConsistencyTaskOptions): Promise<
         validation: () => validationInputs(dataset, shape, inputsOf),
       }),
       identity: {
-        ...{ model, dataset: fingerprint, ...shape, taskMix, seed, ...optimiser },
+        ...{ model: toConfig(spec), adapter, dataset: fingerprint, ...shape, taskMix, seed, ...optimiser },
         ...{ block, validation, iterates, augment, arWeight, teacher: teaching },
       },
       model,

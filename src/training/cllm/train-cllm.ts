@@ -27,7 +27,7 @@ export interface ConsistencyModelOptions extends ConsistencyTaskOptions, Omit<Ta
 }
 
 /**
- * Tunes a model so that Jacobi decoding of it converges fast, and writes it as a Hugging Face-style folder in f16. Its texts
+ * Tunes a model so that Jacobi decoding of it converges fast, and writes it, or its adapter, as a folder in f16. Its texts
  * are its own: those of the model that it was are no longer promised. Interrupted and resumed it gives the same weights,
  * bit for bit, as in one go. Throws as `openConsistency` and `trainTask` do.
  */

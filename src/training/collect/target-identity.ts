@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Checkpoint, openCheckpoint, type TextCodec } from '../../checkpoint/index.ts'
+import { type Checkpoint, openCheckpoint, type TextCodec, tokenizerFolder } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
 import { weightsFingerprint } from '../sources.ts'
 
@@ -25,7 +25,7 @@ export async function identifyTarget(folder: string): Promise<TargetIdentity> {
       chatFormat: chatFormatOf(checkpoint.text),
       weights: await weightsFingerprint(checkpoint.source),
       config: hash(JSON.stringify(sorted(checkpoint.spec))),
-      tokenizer: hash(await readFile(join(folder, 'tokenizer.json'))),
+      tokenizer: hash(await readFile(join(await tokenizerFolder(folder), 'tokenizer.json'))),
     }
   } finally {
     await checkpoint.close()

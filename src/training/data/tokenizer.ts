@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openTextCodec, type TextCodec } from '../../checkpoint/index.ts'
+import { openTextCodec, type TextCodec, tokenizerFolder } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
 import { wordPattern, wordsOf } from './bpe/words.ts'
 
 /** A tokenizer as packing needs it. */
 export interface Tokenizer {
+  /** Where its files are: for an adapter without, that of the base model. */
   readonly folder: string
   readonly codec: TextCodec
   /** "sha256:" and the hash of tokenizer.json. */
@@ -26,8 +27,9 @@ export interface Tokenizer {
  * Opens the tokenizer of a folder with tokenizer.json and tokenizer_config.json, such as a model's.
  * Throws code `file`, `format`, or `unsupported` where tokenizer_config.json names no `eos_token`.
  */
-export async function openTokenizer(folder: string): Promise<Tokenizer> {
-  const codec = await openTextCodec(folder)
+export async function openTokenizer(model: string): Promise<Tokenizer> {
+  const codec = await openTextCodec(model)
+  const folder = await tokenizerFolder(model)
   const content = await readFile(join(folder, 'tokenizer.json'))
   const json = JSON.parse(content.toString('utf8'))
   const special = (json.added_tokens as { content: string; special: boolean }[])

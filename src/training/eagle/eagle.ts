@@ -12,7 +12,7 @@ import {
   targetHead,
 } from '../heads/index.ts'
 import { type EagleObjectiveOptions, eagleObjective, sharedEmbedding, sharedHead } from '../objectives/eagle.ts'
-import { parametersOf, splitParameters } from '../parameters.ts'
+import { trainedTensors } from '../parameters.ts'
 import { freshHead } from './fresh-head.ts'
 import { type NewHead, newHeadSpec } from './head-spec.ts'
 import { eagleInputs } from './step-inputs.ts'
@@ -98,8 +98,5 @@ async function beginning(
 
 /** The tensors of a head under their canonical names, from the state of its training step. */
 export function headTensors(state: ReadonlyMap<string, Tensor>, spec: EagleHeadSpec): Map<string, Tensor<'f32'>> {
-  const shapes = eagleHeadTensors(spec).map(
-    ({ name, dimensions }) => [name, dimensions.map(({ size }) => size)] as const,
-  )
-  return splitParameters(parametersOf(state), new Map(shapes))
+  return trainedTensors(state, eagleHeadTensors(spec))
 }

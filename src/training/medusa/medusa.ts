@@ -12,7 +12,7 @@ import {
 } from '../heads/index.ts'
 import { sharedHead } from '../objectives/eagle.ts'
 import { type MedusaObjectiveOptions, medusaObjective } from '../objectives/medusa.ts'
-import { parametersOf, splitParameters } from '../parameters.ts'
+import { trainedTensors } from '../parameters.ts'
 import { freshHeads } from './fresh-heads.ts'
 import { medusaInputs } from './step-inputs.ts'
 
@@ -93,6 +93,5 @@ async function beginning(
 
 /** The tensors of heads under their canonical names, from the state of their training step. */
 export function headsTensors(state: ReadonlyMap<string, Tensor>, spec: MedusaSpec): Map<string, Tensor<'f32'>> {
-  const shapes = medusaTensors(spec).map(({ name, dimensions }) => [name, dimensions.map(({ size }) => size)] as const)
-  return splitParameters(parametersOf(state), new Map(shapes))
+  return trainedTensors(state, medusaTensors(spec))
 }

@@ -27,3 +27,4 @@ export {
   trainLanguageModel,
 } from './train-language-model.ts'
 export { type TaskRunOptions, type TrainedTask, trainTask } from './train-task.ts'
+export { type LowRankOptions, type Tuned, tuned } from './tuned.ts'

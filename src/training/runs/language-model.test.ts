@@ -5,7 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { expectedTensors, parseConfig, shapeSpec, writeModel, writeRandomCheckpoint } from '../../checkpoint/index.ts'
 import { packDataset } from '../data/index.ts'
 import { type LanguageModelOptions, languageModelTensors, openLanguageModel } from './language-model.ts'
+import type { RunRecord } from './record.ts'
 import type { TrainingTask } from './task.ts'
+import { writeTuned } from './tuned.ts'
 
 let folder = ''
 const at = (name: string) => join(folder, name)
@@ -91,6 +93,47 @@ test('what does not fit is refused by name', async () => {
   await expect(open({ init: at('other') })).rejects.toThrow('packed with the tokenizer')
   await expect(open({ teacher: { folder: at('other'), share: 0.5 } })).rejects.toThrow('the teacher has the tokenizer')
   await expect(open({ data: at('nowhere') })).rejects.toMatchObject({ code: 'file' })
+})
+
+test('an adapter begins with the model as it is, and with its base alone it goes on', async () => {
+  const whole = await open()
+  const spec = parseConfig(whole.model)
+  const init = at('base')
+  const tensors = languageModelTensors(whole.step.state(), spec)
+  await writeModel(init, { spec, tensors, dtype: 'f32', tokenizer: at('packed'), provenance: {} })
+  const adapter = await open({ init, lowRank: { rank: 4 } })
+  expect(adapter.identity).toMatchObject({ model: whole.identity.model, adapter: { rank: 4, alpha: 4 } })
+  expect(adapter.model).toMatchObject({ adapter: { base_model_name_or_path: init, r: 4, lora_alpha: 4 } })
+  const [{ inputs, layout }] = await allOf(adapter.validation!())
+  const [mine, its] = [await adapter.step.evaluate(inputs, layout), await whole.step.evaluate(inputs, layout)]
+  expect(mine.loss / its.loss).toBeCloseTo(1, 5)
+  const count = ({ step }: TrainingTask) =>
+    [...step.parameters.values()].reduce((sum, { data }) => sum + data.length, 0)
+  expect(count(adapter)).toBeLessThan(count(whole) / 2)
+
+  const [name, first] = [...tensors][0]
+  first.data[0] = 1
+  await writeModel(init, {
+    spec,
+    tensors: tensors.set(name, first),
+    dtype: 'f32',
+    tokenizer: at('packed'),
+    provenance: {},
+  })
+  const other = await open({ init, lowRank: { rank: 4 } })
+  expect((other.identity.adapter as { base: string }).base).not.toBe(
+    (adapter.identity.adapter as { base: string }).base,
+  )
+  const content = { record: { model: adapter.model } as unknown as RunRecord, state: adapter.step.state() }
+  await writeTuned(
+    at('adapter'),
+    { ...content, provenance: {} },
+    { dtype: 'f32', tokenizer: at('packed'), recordFile: 'run.json' },
+  )
+  await expect(open({ init: at('adapter'), lowRank: { rank: 4 } })).rejects.toThrow('is an adapter itself')
+  await expect(open({ lowRank: { rank: 4 } })).rejects.toThrow('of a model that is there')
+  await expect(open({ init, lowRank: { rank: 0 } })).rejects.toThrow('from 1 to 32')
+  await expect(open({ init, lowRank: { rank: 4, alpha: 0 } })).rejects.toThrow('alpha of the adapter is 0')
 })
 
 test('its state holds the tensors of the checkpoint that it began with', async () => {

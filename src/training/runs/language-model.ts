@@ -1,20 +1,12 @@
-import {
-  type Checkpoint,
-  expectedTensors,
-  type ModelSpec,
-  openCheckpoint,
-  shapeSpec,
-  toConfig,
-} from '../../checkpoint/index.ts'
+import { expectedTensors, type ModelSpec, openCheckpoint, shapeSpec, toConfig } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
-import { memorySource, type Tensor, type TensorSource } from '../../tensor/index.ts'
+import { memorySource, type Tensor } from '../../tensor/index.ts'
 import { openTokenizer, PackedDataset, type Tokenizer, temperatureRates } from '../data/index.ts'
 import { freshTensors } from '../initialise.ts'
 import { distillationObjective, teacherPrefix } from '../objectives/distillation.ts'
 import { languageModelObjective } from '../objectives/language-model.ts'
-import { parametersOf, splitParameters } from '../parameters.ts'
+import { trainedTensors } from '../parameters.ts'
 import { sideBySide, weightsFingerprint } from '../sources.ts'
-import type { TrainingStep } from '../step.ts'
 import { createTrainingStep } from '../training-step.ts'
 import type { TrainingTask } from './task.ts'
 import {
@@ -25,6 +17,7 @@ import {
   tokenStream,
   validationInputs,
 } from './token-stream.ts'
+import { type LowRankOptions, tuned } from './tuned.ts'
 
 /** The shape of a new model; what it does not say is as in Llama. */
 export type NewShape = Pick<
@@ -40,6 +33,8 @@ export interface LanguageModelOptions {
   readonly shape?: NewShape
   /** A model whose distributions are learned too, and their share of the loss: see `distillationObjective`. */
   readonly teacher?: { readonly folder: string; readonly share: number }
+  /** Trains an adapter of the model in `init`, which stays as it is. */
+  readonly lowRank?: LowRankOptions
   readonly sequences: number
   /** Rows per sequence. */
   readonly length: number
@@ -57,9 +52,11 @@ export interface LanguageModelOptions {
  * `argument` for a shape that cannot be or a dataset packed with another tokenizer than the model's or the teacher's.
  */
 export async function openLanguageModel(options: LanguageModelOptions): Promise<TrainingTask> {
-  const { data, init, teacher, sequences, length, taskMix, seed, optimiser } = options
+  const { data, init, teacher, lowRank, sequences, length, taskMix, seed, threads, optimiser } = options
   if ((init === undefined) === (options.shape === undefined))
     throw new PacelineError('argument', 'give a model to begin with or the shape of a new one: one of the two.')
+  if (lowRank !== undefined && init === undefined)
+    throw new PacelineError('argument', 'an adapter is trained of a model that is there: give one to begin with.')
   const tokenizer = await openTokenizer(init ?? data)
   const dataset = await PackedDataset.open(data, { fingerprint: tokenizer.fingerprint })
   if (teacher !== undefined) await requireTokenizer(teacher.folder, tokenizer)
@@ -71,8 +68,23 @@ export async function openLanguageModel(options: LanguageModelOptions): Promise<
     const stream = { sequences, length, seed, taskRates: temperatureRates(dataset, taskMix) }
     requireSequences(dataset, stream)
     const source = initial?.source ?? memorySource(freshTensors(spec, seed))
-    const step = await createStep(spec, source, taught, options)
-    const model = toConfig(spec)
+    const objective = taught
+      ? distillationObjective(spec, { teacher: taught.spec, share: teacher!.share })
+      : languageModelObjective(spec)
+    const { model, adapter, ...trained } = await tuned(initial ?? { folder: data, spec, source }, objective, {
+      lowRank,
+      seed,
+    })
+    const step = await createTrainingStep(
+      trained.objective,
+      taught === null ? trained.source : sideBySide(trained.source, taught.source, teacherPrefix),
+      {
+        betas: optimiser.betas,
+        weightDecay: optimiser.decay,
+        maxGradientNorm: optimiser.clip,
+        ...(threads !== undefined && { threads }),
+      },
+    )
     const shape = { sequences, length }
     const inputsOf = taught === null ? nextTokenInputs : distillationInputs(spec.vocabSize)
     const teaching = taught && { share: teacher!.share, fingerprint: await weightsFingerprint(taught.source) }
@@ -84,7 +96,16 @@ export async function openLanguageModel(options: LanguageModelOptions): Promise<
       ...(dataset.split('validation').documentCount > 0 && {
         validation: () => validationInputs(dataset, shape, inputsOf),
       }),
-      identity: { model, dataset: fingerprint, ...shape, taskMix, seed, ...optimiser, teacher: teaching },
+      identity: {
+        model: toConfig(spec),
+        adapter,
+        dataset: fingerprint,
+        ...shape,
+        taskMix,
+        seed,
+        ...optimiser,
+        teacher: teaching,
+      },
       model,
       about: {
         folder: data,
@@ -101,18 +122,6 @@ export async function openLanguageModel(options: LanguageModelOptions): Promise<
     await initial?.close()
     await taught?.close()
   }
-}
-
-function createStep(
-  spec: ModelSpec,
-  source: TensorSource,
-  taught: Checkpoint | null,
-  { teacher, threads, optimiser: { betas, decay, clip } }: LanguageModelOptions,
-): Promise<TrainingStep> {
-  const options = { betas, weightDecay: decay, maxGradientNorm: clip, ...(threads !== undefined && { threads }) }
-  if (taught === null) return createTrainingStep(languageModelObjective(spec), source, options)
-  const objective = distillationObjective(spec, { teacher: taught.spec, share: teacher!.share })
-  return createTrainingStep(objective, sideBySide(source, taught.source, teacherPrefix), options)
 }
 
 /** Throws code `argument` where sequences are longer than what the model is made for. */
@@ -157,8 +166,5 @@ function vocabularyOf({ vocabSize, endId, begin, codec }: Tokenizer) {
  * Throws code `shape` where the two do not fit.
  */
 export function languageModelTensors(state: ReadonlyMap<string, Tensor>, spec: ModelSpec): Map<string, Tensor> {
-  const shapes = expectedTensors(spec).map(
-    ({ name, dimensions }) => [name, dimensions.map(({ size }) => size)] as const,
-  )
-  return splitParameters(parametersOf(state), new Map(shapes))
+  return trainedTensors(state, expectedTensors(spec))
 }

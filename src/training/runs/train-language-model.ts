@@ -1,9 +1,10 @@
-import { parseConfig, type StoredDType, writeModel } from '../../checkpoint/index.ts'
+import type { StoredDType } from '../../checkpoint/index.ts'
 import type { Budget, Reporter, ScheduleOptions } from '../trainer/index.ts'
 import { type Exported, type ExportOptions, exportRun } from './export.ts'
-import { languageModelTensors, type NewShape, openLanguageModel } from './language-model.ts'
+import { type NewShape, openLanguageModel } from './language-model.ts'
 import { runFolder } from './record.ts'
 import { type TrainedTask, trainTask } from './train-task.ts'
+import { type LowRankOptions, writeTuned } from './tuned.ts'
 
 export const languageModelDefaults = {
   sequences: 16,
@@ -32,6 +33,8 @@ export interface TrainLanguageModelOptions {
   readonly schedule?: Partial<ScheduleOptions>
   /** A model folder whose distributions are learned too, and their share of the loss, 0 to 1. */
   readonly teacher?: { readonly folder: string; readonly share: number }
+  /** Trains an adapter of this rank, and writes it in place of the whole model; `from` is a folder then. */
+  readonly lowRank?: LowRankOptions
   /** Sequences per batch: 16 unless given. */
   readonly sequences?: number
   /** Tokens per sequence: 256 unless given. */
@@ -74,7 +77,7 @@ export interface TrainLanguageModelOptions {
  * not to be resumed; `checkpoint` when resuming another run; `runtime` when the loss diverges; `file` and `format`.
  */
 export function trainLanguageModel(options: TrainLanguageModelOptions): Promise<TrainedTask> {
-  const { data, from, teacher, threads, ...given } = options
+  const { data, from, teacher, lowRank, threads, ...given } = options
   const run = { ...languageModelDefaults, ...given }
   const { sequences, length, taskMix, seed, decay, betas, clip } = run
   const open = () =>
@@ -82,6 +85,7 @@ export function trainLanguageModel(options: TrainLanguageModelOptions): Promise<
       ...{ data, sequences, length, taskMix, seed, optimiser: { decay, betas, clip } },
       ...(typeof from === 'string' ? { init: from } : { shape: from }),
       ...(teacher && { teacher }),
+      ...(lowRank && { lowRank }),
       ...(threads !== undefined && { threads }),
     })
   return trainTask(open, run, { name: 'trainLanguageModel', write: exportLanguageModel })
@@ -93,8 +97,8 @@ export interface ExportModelOptions extends Partial<ExportOptions> {
 }
 
 /**
- * Writes the model of a run in the folder `run`, also of one that is not finished, as a Hugging Face-style folder: the one
- * with the lowest validation loss unless told otherwise. Throws as `exportRun` and `writeModel` do.
+ * Writes the model of a run in the folder `run`, or its adapter, also of one that is not finished, as a Hugging Face-style
+ * folder: the one with the lowest validation loss unless told otherwise. Throws as `exportRun` and `writeTuned` do.
  */
 export function exportLanguageModel(
   run: string,
@@ -102,9 +106,7 @@ export function exportLanguageModel(
   { dtype = 'f16', which = 'best', ...options }: ExportModelOptions = {},
 ): Promise<Exported> {
   const folder = runFolder(run)
-  return exportRun(folder, { which, ...options }, ({ record, state, provenance }) => {
-    const spec = parseConfig(record.model, `${folder.record}, model`)
-    const tensors = languageModelTensors(state, spec)
-    return writeModel(out, { spec, tensors, dtype, tokenizer: folder.tokenizer, provenance })
-  })
+  return exportRun(folder, { which, ...options }, (content) =>
+    writeTuned(out, content, { dtype, tokenizer: folder.tokenizer, recordFile: folder.record }),
+  )
 }
