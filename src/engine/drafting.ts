@@ -139,7 +139,7 @@ export function createDraftingResources({
     },
 
     async openBita(path, beside) {
-      const folder = await locate(checkpoint.folder, path, beside)
+      const folder = await locate(checkpoint, path, beside)
       return masks.get(folder, () => openMasks(folder))
     },
 
