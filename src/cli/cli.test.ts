@@ -138,7 +138,9 @@ describe.concurrent('paceline generate', () => {
     expect(other.stats.acceptanceLength).toBeGreaterThan(1)
 
     expect(piped).toMatchObject({ code: 0, stdout: text })
-    expect(piped.stderr).toMatch(/^60 tokens \(length\).+tau.+S = tau \/ \(D \+ v \+ h\) = .+accepted by position.+\n$/)
+    expect(piped.stderr).toMatch(
+      /^60 tokens \(length\).+tau.+S = tau \/ \(D \+ v \+ h\) = .+accepted by position: \d+ %(, \d+ %)*\n$/,
+    )
 
     const [green, end] = ['\x1b[32m', '\x1b[39m']
     expect(coloured.stdout).toContain(green)

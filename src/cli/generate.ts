@@ -149,6 +149,6 @@ function summarise({ finishReason, stats }: Pick<GenerationResult, 'finishReason
     parts.push(`S = tau / (D + v + h) = ${tau.toFixed(2)} / (${D} + ${v} + ${h}) = ${S}`)
   }
   if (acceptanceByPosition.length > 0)
-    parts.push(`accepted by position: ${acceptanceByPosition.map(percent).join(', ')}`)
+    parts.push(`accepted by position: ${acceptanceByPosition.map((share) => percent(share)).join(', ')}`)
   remark(parts.join(' | '))
 }
