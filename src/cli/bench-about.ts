@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
 import type { BenchPrompts, BenchRecord, BenchReport } from '../bench/index.ts'
-import { type Checkpoint, describeCheckpoint } from '../checkpoint/index.ts'
+import { type Checkpoint, describeCheckpoint, readJson } from '../checkpoint/index.ts'
 import { count } from './terminal.ts'
 
 /*
@@ -38,11 +38,28 @@ export function describeModel(
   }
 }
 
+/** What a reader of speedups has to know of a model that was changed for their sake; `undefined` of any other. */
+export async function tuningOf(folder: string): Promise<string | undefined> {
+  const provenance = (await readJson(folder, 'paceline.json')) as
+    | { readonly method?: unknown; readonly data?: { readonly init?: { readonly folder?: unknown } } }
+    | null
+    | undefined
+  if (provenance?.method !== 'cllm') return undefined
+  const before = provenance.data?.init?.folder
+  const model = typeof before === 'string' ? `the model it was made of (${before})` : 'the model it was made of'
+  return (
+    `Decode-lossless, model tuned: texts are those of plain decoding of these weights, and not those of ${model}. ` +
+    'What the tuning has cost in quality "paceline evaluate" tells, of both.'
+  )
+}
+
 export function notesOf(
   { cutToFirstTurn, tooLong }: BenchPrompts,
   leftOut: ReadonlyMap<string, string>,
+  tuning?: string,
 ): BenchReport['notes'] {
   return [
+    ...(tuning === undefined ? [] : [tuning]),
     ...(cutToFirstTurn > 0
       ? [`Questions with several turns, of which only the first was asked: ${count(cutToFirstTurn)}.`]
       : []),

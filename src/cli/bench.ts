@@ -20,7 +20,7 @@ import { PacelineError } from '../errors.ts'
 import { replaceText } from '../files.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../runtime/index.ts'
 import { identifyTarget } from '../training/index.ts'
-import { describeMachine, describeModel, notesOf } from './bench-about.ts'
+import { describeMachine, describeModel, notesOf, tuningOf } from './bench-about.ts'
 import { renderBenchHtml } from './bench-html.ts'
 import { benchProgress } from './bench-progress.ts'
 import { renderBench, renderBenchMarkdown } from './bench-report.ts'
@@ -175,7 +175,7 @@ async function bench(folder: string, flags: BenchFlags): Promise<void> {
       runs: summarise(result.records),
       settings: { suites, prompts: prompts.length, ...measured, command: commandLine() },
       complete: result.complete,
-      notes: notesOf(asked, result.leftOut),
+      notes: notesOf(asked, result.leftOut, await tuningOf(folder)),
     }
     if (report.runs.length > 0) await write(report, flags)
     // Not before the report is there: until then the records are all that there is.
