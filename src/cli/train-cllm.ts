@@ -3,7 +3,7 @@ import { PacelineError } from '../errors.ts'
 import { consistencyDefaults as defaults, trainConsistency } from '../training/index.ts'
 import { interruption } from './interruption.ts'
 import { integer, numberAtLeast, textList } from './options.ts'
-import { count, percent, remark } from './terminal.ts'
+import { count, remark } from './terminal.ts'
 import {
   type AdapterFlags,
   addAdapterOptions,
@@ -107,7 +107,7 @@ async function run(flags: Flags & { readonly out: string }): Promise<void> {
     if (reason === 'guarded')
       remark(
         `stopped after update ${count(state.updates)}: on validation text the loss is ${now.toFixed(4)}, more than ` +
-          `${percent(guard)} above ${before.toFixed(4)} before training. Train with a lower --learning-rate or a larger ` +
+          `${Number((100 * guard).toFixed(2))} % above ${before.toFixed(4)} before training. Train with a lower --learning-rate or a larger ` +
           '--ar-weight, or allow more with --guard.',
       )
     const { kl, ar, tau } = state.best?.metrics ?? {}

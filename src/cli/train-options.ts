@@ -82,7 +82,7 @@ export function addModelOptions(command: Command, own: Partial<Record<keyof Mode
     .option('--decay <x>', 'weight decay, of matrices', share, decay)
     .option('--betas <b1,b2>', 'memory of the moments', betas, defaults.betas)
     .option('--clip <x>', 'largest global norm of the gradient', above(0), clip)
-    .option('--seed <n>', 'of initial weights and the order of the data', integer(0), seed)
+    .option('--seed <n>', 'of initial weights, the order of the data and whatever else is drawn', integer(0), seed)
     .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
 }
 
