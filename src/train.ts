@@ -14,6 +14,7 @@ export {
   type ExportModelOptions,
   eagleDefaults,
   exportTrained,
+  type LowRankOptions,
   languageModelTensors,
   measureBaselines,
   medusaDefaults,

@@ -2,7 +2,9 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectedTensors, writeRandomCheckpoint } from '../checkpoint/index.ts'
+// Not part of the public face of `checkpoint`: adapters that were not trained here are written by tests alone.
+import { peftConfig, syntheticAdapter, writePeft } from '../checkpoint/adapter/synthetic.ts'
+import { expectedTensors, parseAdapterConfig, writeRandomCheckpoint } from '../checkpoint/index.ts'
 import { elementCount } from '../tensor/index.ts'
 import { type Circumstances, type Ended, runBuilt } from './run-built.ts'
 
@@ -11,7 +13,9 @@ const at = (name: string) => join(folder, name)
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'paceline-cli-'))
-  await writeRandomCheckpoint(at('tiny'), 'llama-tiny', 1)
+  const spec = await writeRandomCheckpoint(at('tiny'), 'llama-tiny', 1)
+  const peft = peftConfig({ base_model_name_or_path: '../tiny' })
+  await writePeft(at('adapter'), peft, await syntheticAdapter(spec, parseAdapterConfig(peft, spec)))
   await writeRandomCheckpoint(at('long'), { contextLength: 65_536 }, 1)
   await writeRandomCheckpoint(at('chat'), 'llama-tiny', 1, {
     chatTemplate: '{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}',
@@ -224,6 +228,13 @@ describe.concurrent('paceline inspect', () => {
 
     for (const part of ['llama, 2 layers', '133,440', 'chat template  present', '512 tokens', 'int4'])
       expect(text.stdout).toContain(part)
+  })
+
+  test('tells of an adapter what it adds to which model', async () => {
+    const { stdout } = await paceline(['inspect', '@adapter'])
+    expect(stdout).toMatch(/adapter +rank 4, alpha 8 \(scale 2\), of 6 layers\n +[\d,]+ numbers, f32, /)
+    expect(stdout).toMatch(new RegExp(`base model +${at('tiny')}\n`))
+    expect(stdout).toContain('133,440')
   })
 })
 

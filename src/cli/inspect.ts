@@ -137,7 +137,7 @@ function adapterLines({ adapter }: Inspection): [string, string][] {
   return [
     [
       'adapter',
-      `rank ${count(rank)}, alpha ${short(alpha)} (scale ${short(scale)}), of ${count(modules.length)} layers`,
+      `rank ${count(rank)}, alpha ${alpha} (scale ${Number(scale.toPrecision(3))}), of ${count(modules.length)} layers`,
     ],
     ['', `${count(parameters)} numbers, ${storedDtypes.join(', ')}, ${bytes(stored)}`],
     ['base model', base],
