@@ -110,15 +110,15 @@ describe.sequential('paceline train cllm', () => {
   })
 
   test('trains an adapter of the model, which stays as it is', async () => {
-    const low = ['--lora-rank', '8', '--lora-alpha', '16', '--learning-rate', '0.01', ...unguarded]
-    expect(await train('adapter', '--updates', '60', '--eval-every', '60', ...low)).toMatchObject({ code: 0 })
+    const low = ['--lora-rank', '16', '--lora-alpha', '32', '--learning-rate', '0.02', ...unguarded]
+    expect(await train('adapter', '--updates', '100', '--eval-every', '50', ...low)).toMatchObject({ code: 0 })
     expect((await readdir(at('adapter', 'model'))).sort()).toEqual([
       'adapter_config.json',
       'adapter_model.safetensors',
       'paceline.json',
     ])
     expect(JSON.parse(await readFile(at('adapter', 'model', 'adapter_config.json'), 'utf8'))).toMatchObject({
-      ...{ base_model_name_or_path: '../../lm/model', r: 8, lora_alpha: 16 },
+      ...{ base_model_name_or_path: '../../lm/model', r: 16, lora_alpha: 32 },
     })
     const after = await tokensPerPass(at('adapter', 'model'))
     expect(after, `${before} tokens a pass before`).toBeGreaterThan(1.3 * before)
