@@ -12,9 +12,18 @@ const root = { parent: -1, rank: 0, depth: 0 }
  */
 export function payingTree(costs: BitaCosts, limits: PlanLimits): BitaTree {
   const frequencies = new RankFrequencies(expectedByLevel)
-  const accuracy = (depth: number, rank: number) => frequencies.chance(depth, rank)
-  let planned = plan(accuracy, costs, limits)
+  const ranks = Array.from({ length: mostChildren }, (_, rank) => rank)
+  /** [maskCount][mostChildren], as known now. */
+  const known = () => {
+    const table = Array.from({ length: limits.maskCount }, (_, i) =>
+      ranks.map((rank) => frequencies.chance(i + 1, rank)),
+    )
+    return (depth: number, rank: number) => table[depth - 1][rank]
+  }
+  let planned = plan(known(), costs, limits)
   let steps = 0
+  /** Frequencies change ever more slowly: the more steps there were, the longer a plan lasts. */
+  let again = stepsBetween
   let idle = 0
   return {
     choose(levels, rows) {
@@ -26,10 +35,12 @@ export function payingTree(costs: BitaCosts, limits: PlanLimits): BitaTree {
       idle = 0
       return cut({ nodes: [root], masks: [limits.maskCount] }, rows)
     },
-    observe(ranks) {
-      for (const [i, right] of ranks.entries())
-        for (let rank = 0; rank < mostChildren; rank++) frequencies.observe(i + 1, rank, rank === right)
-      if (++steps % stepsBetween === 0) planned = plan(accuracy, costs, limits, planned.outlook)
+    observe(emitted) {
+      for (const [i, right] of emitted.entries())
+        for (const rank of ranks) frequencies.observe(i + 1, rank, rank === right)
+      if (++steps < again) return
+      again = steps + Math.max(stepsBetween, steps >> 2)
+      planned = plan(known(), costs, limits, planned.outlook)
     },
   }
 }

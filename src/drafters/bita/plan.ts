@@ -100,11 +100,13 @@ function solve(rows: number[][]): number[] {
   return rows.map((row, i) => row[size] / row[i])
 }
 
-/** Something that may be added to a shape. */
+/** A child of a node with so many masks, or so many masks behind the node itself. */
 interface Addition {
+  readonly node: number
+  readonly child: boolean
+  readonly masks: number
   readonly rows: number
   readonly gain: number
-  add(): void
 }
 
 /**
@@ -115,69 +117,121 @@ function bestShape(
   levels: number,
   accuracy: Accuracy,
   { target, head }: BitaCosts,
-  { maskCount, rows: most }: PlanLimits,
+  { rows: most }: PlanLimits,
   { speed, worth }: Outlook,
 ): Decision {
-  const nodes: ShapeNode[] = [{ parent: -1, rank: 0, depth: 0 }]
-  const masks = [0]
-  /** Of each node, the chance to be accepted, that the text ends there, and its children so far. */
-  const chances = [1]
-  const ends = [1]
-  const children = [0]
   const ahead = worth.map((tokens, count) => (count > 0 ? tokens - speed * head : 0))
-
-  const additions = (): Addition[] => {
-    const all: Addition[] = []
-    for (const [node, { depth }] of nodes.entries()) {
-      const rank = children[node]
-      const chance = depth < levels && rank < mostChildren ? chances[node] * accuracy(depth + 1, rank) : 0
-      // Children share what their parent has: accuracies of ranks need not sum to less than 1.
-      const moved = Math.min(chance, ends[node])
-      for (let count = 0; moved > 0 && count <= maskCount; count++)
-        all.push({
-          rows: 1 + count,
-          gain: moved * (1 + ahead[count] - ahead[masks[node]]),
-          add() {
-            nodes.push({ parent: node, rank, depth: depth + 1 })
-            masks.push(count)
-            chances.push(moved)
-            ends.push(moved)
-            children.push(0)
-            children[node]++
-            ends[node] -= moved
-          },
-        })
-      for (let count = masks[node] + 1; count <= maskCount; count++)
-        all.push({
-          rows: count - masks[node],
-          gain: ends[node] * (ahead[count] - ahead[masks[node]]),
-          add() {
-            masks[node] = count
-          },
-        })
-    }
-    return all
+  const shape = new GrowingShape(levels, accuracy, ahead)
+  const decided = () => {
+    const [tokens, next] = [shape.tokens, [...shape.next]]
+    return { tokens, next, time: target.v(shape.rows) + head * (1 - next[0]) }
   }
-
-  const decided = (): Decision => {
-    const next = new Array<number>(maskCount + 1).fill(0)
-    for (const [node, chance] of ends.entries()) next[masks[node]] += chance
-    const tokens = chances.reduce((sum, chance) => sum + chance, 0)
-    const time = target.v(rows) + head * (1 - next[0])
-    return { shape: { nodes: [...nodes], masks: [...masks] }, tokens, time, next }
-  }
-  const valueNow = ({ tokens, time, next }: Decision) =>
+  const worthOf = ({ tokens, time, next }: Omit<Decision, 'shape'>) =>
     tokens - speed * time + next.reduce((sum, chance, count) => sum + chance * worth[count], 0)
-
-  let rows = 1
-  let best = decided()
+  const taken: Addition[] = []
+  let best = { ...decided(), size: 0 }
   for (;;) {
-    const fitting = additions().filter((one) => one.gain > 0 && rows + one.rows <= most)
-    if (fitting.length === 0) return best
-    const chosen = fitting.reduce((a, b) => (b.gain / b.rows > a.gain / a.rows ? b : a))
-    chosen.add()
-    rows += chosen.rows
+    const addition = shape.best()
+    if (addition === undefined || shape.rows + addition.rows > most) break
+    shape.add(addition)
+    taken.push(addition)
     const now = decided()
-    if (valueNow(now) > valueNow(best)) best = now
+    if (worthOf(now) > worthOf(best)) best = { ...now, size: taken.length }
+  }
+  const { size, ...outcome } = best
+  const chosen = new GrowingShape(levels, accuracy, ahead)
+  for (const addition of taken.slice(0, size)) chosen.add(addition)
+  return { shape: { nodes: chosen.nodes, masks: chosen.masks }, ...outcome }
+}
+
+class GrowingShape {
+  readonly nodes: ShapeNode[] = []
+  readonly masks: number[] = []
+  rows = 0
+  /** Expected. */
+  tokens = 0
+  /** The chance that the text ends at a node with so many masks. */
+  readonly next: number[]
+  readonly #levels: number
+  readonly #accuracy: Accuracy
+  /** What a step is worth that begins with the guesses of so many masks. */
+  readonly #ahead: readonly number[]
+  /** Of each node: the chance to be accepted, that the text ends there, its children, and the best addition to it. */
+  readonly #chances: number[] = []
+  readonly #ends: number[] = []
+  readonly #children: number[] = []
+  readonly #additions: (Addition | undefined)[] = []
+
+  constructor(levels: number, accuracy: Accuracy, ahead: readonly number[]) {
+    this.#levels = levels
+    this.#accuracy = accuracy
+    this.#ahead = ahead
+    this.next = ahead.map(() => 0)
+    this.#put({ parent: -1, rank: 0, depth: 0 }, 0, 1)
+  }
+
+  /** The addition that wins most per row; the earlier node's of several. */
+  best(): Addition | undefined {
+    let best: Addition | undefined
+    for (const one of this.#additions)
+      if (one && (best === undefined || one.gain / one.rows > best.gain / best.rows)) best = one
+    return best
+  }
+
+  add({ node, child, masks }: Addition): void {
+    if (child) {
+      const chance = this.#childChance(node)
+      this.#end(node, this.#ends[node] - chance)
+      const rank = this.#children[node]++
+      this.#put({ parent: node, rank, depth: this.nodes[node].depth + 1 }, masks, chance)
+    } else {
+      const ends = this.#ends[node]
+      this.#end(node, 0)
+      this.rows += masks - this.masks[node]
+      this.masks[node] = masks
+      this.#end(node, ends)
+    }
+    this.#additions[node] = this.#bestOf(node)
+  }
+
+  #put(node: ShapeNode, masks: number, chance: number): void {
+    const at = this.nodes.push(node) - 1
+    this.masks.push(masks)
+    this.#chances.push(chance)
+    this.#ends.push(0)
+    this.#children.push(0)
+    this.rows += 1 + masks
+    this.tokens += chance
+    this.#end(at, chance)
+    this.#additions.push(this.#bestOf(at))
+  }
+
+  #end(node: number, chance: number): void {
+    this.next[this.masks[node]] += chance - this.#ends[node]
+    this.#ends[node] = chance
+  }
+
+  /** Of the next child of a node. Accuracies of ranks need not sum to less than 1: children share what their parent has. */
+  #childChance(node: number): number {
+    const { depth } = this.nodes[node]
+    const rank = this.#children[node]
+    if (depth >= this.#levels || rank >= mostChildren) return 0
+    return Math.min(this.#chances[node] * this.#accuracy(depth + 1, rank), this.#ends[node])
+  }
+
+  #bestOf(node: number): Addition | undefined {
+    const here = this.masks[node]
+    const [chance, ends] = [this.#childChance(node), this.#ends[node]]
+    let best: Addition | undefined
+    for (const [masks, worth] of this.#ahead.entries()) {
+      const more = worth - this.#ahead[here]
+      const both = [
+        { node, masks, child: true, rows: 1 + masks, gain: chance * (1 + more) },
+        ...(masks > here ? [{ node, masks, child: false, rows: masks - here, gain: ends * more }] : []),
+      ]
+      for (const one of both)
+        if (one.gain > 0 && (best === undefined || one.gain / one.rows > best.gain / best.rows)) best = one
+    }
+    return best
   }
 }
