@@ -10,7 +10,8 @@ export interface PassCosts {
 }
 
 const measuredRows = [2, 3, 4, 6, 8, 12, 16, 24, 32]
-const rounds = 5
+/** As many as there is time for: passes of a small model are short, and easily disturbed. */
+const rounds = { least: 5, most: 25, ms: 1000 }
 const turns = 25
 export const warmUpMs = 100
 export const positions = 128
@@ -39,7 +40,7 @@ export function passCosts(rowMs: number, points: readonly (readonly [rows: numbe
 
 /**
  * Measures passes behind some 128 positions: each number of rows beside passes of one row, so that both see the machine
- * alike. Takes about 100 passes.
+ * alike. Takes about 100 passes, or a second.
  */
 export async function measureCosts(model: TargetModel): Promise<PassCosts> {
   const target = await amidText(model)
@@ -49,7 +50,10 @@ export async function measureCosts(model: TargetModel): Promise<PassCosts> {
     for (const count of [1, ...rows]) await pass(target, count)
     const ones: number[] = []
     const ratios = rows.map((): number[] => [])
-    for (let round = 0; round < rounds; round++)
+    const begun = performance.now()
+    const goesOn = (round: number) =>
+      round < rounds.least || (round < rounds.most && performance.now() - begun < rounds.ms)
+    for (let round = 0; goesOn(round); round++)
       for (const [i, count] of rows.entries()) {
         const one = await pass(target, 1)
         ratios[i].push((await pass(target, count)) / one)
