@@ -1,5 +1,5 @@
 import { median } from '../median.ts'
-import type { HeadOutput, Target, TargetModel } from '../model/index.ts'
+import type { HeadOutput, LearnedRiders, Target, TargetModel } from '../model/index.ts'
 
 /** What forward passes of a model cost on this machine. */
 export interface PassCosts {
@@ -101,9 +101,10 @@ export async function relativeCost(ours: () => Promise<number>, reference: Targe
   }
 }
 
-/** A text in the making of some 128 positions. */
-export async function amidText(model: TargetModel): Promise<Target> {
+/** A text in the making of some 128 positions, whose passes may have these riders. */
+export async function amidText(model: TargetModel, riders?: LearnedRiders): Promise<Target> {
   const target = model.createTarget()
+  if (riders) target.setRiders(riders)
   const filled = Math.min(positions, target.capacity >> 1)
   await pass(target, filled)
   target.commit(Array.from({ length: filled }, (_, i) => i))

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { EagleHeadModel, EagleText, MedusaModel, Target, TargetModel } from '../model/index.ts'
-import { measureHeadCosts, measureMedusaCost } from './head-costs.ts'
+import { passCosts } from './costs.ts'
+import { measureHeadCosts, measureMedusaCost, measureRidersCost } from './head-costs.ts'
 
 /** A clock that only passes move, and a machine that gets slower with each of them. */
 let clock = 0
@@ -92,4 +93,37 @@ test('Medusa heads are timed beside passes of their target', async () => {
   }
   expect(await measureMedusaCost(heads as MedusaModel, timedTarget(8, disposed))).toBeCloseTo(0.25, 2)
   expect(disposed).toEqual(['target'])
+})
+
+test('riders cost what their pass and the head on them take beyond a pass of as many rows', async () => {
+  const disposed: string[] = []
+  const asked: number[] = []
+  const spec = { hiddenSize: 2, vocabSize: 9 }
+  const riders = { vectors: new Float32Array(6) }
+  const riding: Partial<Target> = {
+    capacity: 256,
+    length: 128,
+    setRiders: (given) => {
+      expect(given).toBe(riders)
+    },
+    async forward({ tokens, ridersFrom }, { features }) {
+      if (features) expect([[...tokens], ridersFrom]).toEqual([[0, 9, 10, 11], 1])
+      // Rows are dearer where there are riders among them.
+      take(features ? 13 : 10)
+      return features ? { features: new Float32Array(8) } : {}
+    },
+    async head(features) {
+      asked.push(features.length / 2)
+      take(1)
+      return {}
+    },
+    commit() {},
+    dispose: () => disposed.push('target'),
+  }
+  const model = { spec, createTarget: () => riding as Target } as unknown as TargetModel
+  const costs = passCosts(1, [[4, 1.2]])
+  expect(await measureRidersCost(model, riders, 3, costs)).toBeCloseTo(1.4 - 1.2, 1)
+  expect(new Set(asked)).toEqual(new Set([3]))
+  expect(disposed).toEqual(['target', 'target'])
+  expect(await measureRidersCost(model, riders, 3, passCosts(1, [[4, 3]]))).toBe(0)
 })

@@ -1,6 +1,6 @@
 import { median } from '../median.ts'
-import type { EagleHeadModel, EagleText, MedusaModel, TargetModel } from '../model/index.ts'
-import { amidText, pass, passCosts, positions, relativeCost, warmUpMs } from './costs.ts'
+import type { EagleHeadModel, EagleText, LearnedRiders, MedusaModel, TargetModel } from '../model/index.ts'
+import { amidText, type PassCosts, pass, passCosts, positions, relativeCost, warmUpMs } from './costs.ts'
 
 const measuredRows = [1, 2, 4, 8, 16]
 const rounds = 7
@@ -51,17 +51,28 @@ export async function measureMedusaCost(heads: MedusaModel, reference: TargetMod
   return relativeCost(ours, reference)
 }
 
-/** Time of the LM head of a target on so many rows, for their likeliest tokens, in its passes of one row. */
-export async function measureLmHeadCost(model: TargetModel, rows: number): Promise<number> {
-  const target = model.createTarget()
+/**
+ * What `count` riders cost beside being rows: the pass of a root and them, which see their prefix, and then the LM head on them
+ * for their likeliest tokens, less a pass of as many rows as `v` says. In passes of one row.
+ */
+export async function measureRidersCost(
+  model: TargetModel,
+  riders: LearnedRiders,
+  count: number,
+  { v }: Pick<PassCosts, 'v'>,
+): Promise<number> {
+  const target = await amidText(model, riders)
+  const { hiddenSize, vocabSize } = model.spec
+  const tokens = Int32Array.from({ length: count + 1 }, (_, row) => (row === 0 ? 0 : vocabSize + row - 1))
+  const rows = { tokens, parents: tokens.map((_, row) => row - 1), ridersFrom: 1 }
   try {
-    const features = new Float32Array(rows * model.spec.hiddenSize).fill(0.5)
     const ours = async () => {
       const from = performance.now()
-      await target.head(features, ['top'])
+      const { features } = await target.forward(rows, { head: 'argmax', headRows: [0], features: true })
+      await target.head(features!.subarray(hiddenSize), ['top'])
       return performance.now() - from
     }
-    return await relativeCost(ours, model)
+    return Math.max(0, (await relativeCost(ours, model)) - v(count + 1))
   } finally {
     target.dispose()
   }

@@ -12,7 +12,7 @@ export {
   type Prefilled,
   type Verdict,
 } from './drafter.ts'
-export { measureHeadCosts, measureLmHeadCost, measureMedusaCost } from './head-costs.ts'
+export { measureHeadCosts, measureMedusaCost, measureRidersCost } from './head-costs.ts'
 export { rejection } from './rejection.ts'
 export {
   createSampler,

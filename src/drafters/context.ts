@@ -48,7 +48,7 @@ export interface MedusaDrafting {
 export interface BitaDrafting {
   readonly riders: LearnedRiders
   readonly maskCount: number
-  /** Time of the target's LM head on all masks, in passes of the target of one row; measured when first asked for. */
+  /** What all masks cost beside being rows, in passes of the target of one row; measured when first asked for. */
   cost(): Promise<number>
 }
 

@@ -14,9 +14,9 @@ import {
 import {
   measureCosts,
   measureHeadCosts,
-  measureLmHeadCost,
   measureMedusaCost,
   measureRelativeCost,
+  measureRidersCost,
 } from '../decoding/index.ts'
 import type { BitaDrafting, DrafterContext, DraftingModel, EagleDrafting, MedusaDrafting } from '../drafters/index.ts'
 import { PacelineError } from '../errors.ts'
@@ -113,7 +113,8 @@ export function createDraftingResources({
     try {
       const riders = await readBitaRiders(spec, source)
       const { maskCount } = spec
-      return { riders, maskCount, cost: once(() => measureLmHeadCost(model, maskCount)), close: async () => {} }
+      const cost = once(async () => measureRidersCost(model, riders, maskCount, await costs()))
+      return { riders, maskCount, cost, close: async () => {} }
     } finally {
       await close()
     }

@@ -8,7 +8,7 @@ import { type BitaTree, comb } from './trees.ts'
 const maskCount = 2
 const trees: [string, () => BitaTree][] = [
   ['the published comb', () => comb(maskCount, 2)],
-  ['a tree that pays', () => payingTree({ target: passCosts(1, [[8, 1.2]]), head: 0.05 }, { maskCount, rows: 8 })],
+  ['a tree that pays', () => payingTree({ target: passCosts(1, [[8, 1.2]]), masks: 0.05 }, { maskCount, rows: 8 })],
 ]
 
 /** Masks that are tables: the newest token was the bonus of the pass that they rode in, so they do not know it either. */

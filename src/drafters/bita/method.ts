@@ -24,7 +24,7 @@ export const bitaMethod: Method = {
       const { spec, top } = context.target
       const model = { riders, vocabSize: spec.vocabSize, top }
       if (variant === 'comb') return bita(`${name}:${variant}`, model, comb(maskCount))
-      const costs = { target: await context.costs(), head: await cost() }
+      const costs = { target: await context.costs(), masks: await cost() }
       return bita(name, model, payingTree(costs, { maskCount, rows: mostRows }))
     }
   },

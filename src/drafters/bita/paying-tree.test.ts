@@ -6,7 +6,7 @@ const limits = { maskCount: 2, rows: 16 }
 const masksOf = ({ masks }: { readonly masks: readonly number[] }) => masks.reduce((a, b) => a + b, 0)
 
 test('where masks are always wrong it stops to guess, and still tries them now and then', () => {
-  const tree = payingTree({ target: passCosts(1, [[16, 4]]), head: 0.1 }, limits)
+  const tree = payingTree({ target: passCosts(1, [[16, 4]]), masks: 0.1 }, limits)
   let levels = 0
   const riding: number[] = []
   for (let step = 0; step < 400; step++) {
@@ -22,7 +22,7 @@ test('where masks are always wrong it stops to guess, and still tries them now a
 })
 
 test('where they are always right it guesses a chain with masks behind its end', () => {
-  const tree = payingTree({ target: passCosts(1, [[16, 2]]), head: 0.1 }, limits)
+  const tree = payingTree({ target: passCosts(1, [[16, 2]]), masks: 0.1 }, limits)
   for (let step = 0; step < 400; step++) {
     tree.choose(2, 64)
     tree.observe!([0, 0])
@@ -37,7 +37,7 @@ test('where they are always right it guesses a chain with masks behind its end',
 })
 
 test('the rows it is given are the rows it keeps to', () => {
-  const tree = payingTree({ target: passCosts(1, [[64, 1.01]]), head: 0 }, limits)
+  const tree = payingTree({ target: passCosts(1, [[64, 1.01]]), masks: 0 }, limits)
   for (const rows of [1, 2, 5, 64]) {
     const { nodes, masks } = tree.choose(2, rows)
     expect(nodes.length + masksOf({ masks })).toBeLessThanOrEqual(Math.min(rows, limits.rows))

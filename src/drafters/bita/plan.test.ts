@@ -4,8 +4,8 @@ import { passCosts } from '../../decoding/index.ts'
 import { type Accuracy, type BitaCosts, type Decision, outlookOf, plan } from './plan.ts'
 import { comb } from './trees.ts'
 
-const flat: BitaCosts = { target: passCosts(1, [[64, 1.001]]), head: 0 }
-const steep: BitaCosts = { target: passCosts(1, [[64, 64]]), head: 0.1 }
+const flat: BitaCosts = { target: passCosts(1, [[64, 1.001]]), masks: 0 }
+const steep: BitaCosts = { target: passCosts(1, [[64, 64]]), masks: 0.1 }
 const limits = { maskCount: 3, rows: 64 }
 const byRank: Accuracy = (depth, rank) => 0.6 * 0.3 ** rank * 0.8 ** (depth - 1)
 
@@ -32,7 +32,7 @@ function simulated(decisions: readonly Decision[], steps = 20_000): number {
 }
 
 /** What the published comb, always, is worth. */
-function ofComb(accuracy: Accuracy, { target, head }: BitaCosts): Decision[] {
+function ofComb(accuracy: Accuracy, { target, masks: cost }: BitaCosts): Decision[] {
   return [0, 1, 2, 3].map((levels) => {
     const shape = comb(3).choose(levels, 64)
     const chances: number[] = []
@@ -40,12 +40,12 @@ function ofComb(accuracy: Accuracy, { target, head }: BitaCosts): Decision[] {
       chances.push(i === 0 ? 1 : chances[parent] * accuracy(depth, rank))
     const rows = shape.nodes.length * 4
     const tokens = chances.reduce((a, b) => a + b)
-    return { shape, tokens, time: target.v(rows) + head, next: [0, 0, 0, 1] }
+    return { shape, tokens, time: target.v(rows) + cost, next: [0, 0, 0, 1] }
   })
 }
 
 test('the speed it foretells is that of steps made so', () => {
-  for (const costs of [flat, steep, { target: passCosts(1, [[16, 1.6]]), head: 0.2 }]) {
+  for (const costs of [flat, steep, { target: passCosts(1, [[16, 1.6]]), masks: 0.2 }]) {
     const { decisions, outlook } = plan(byRank, costs, limits)
     expect(simulated(decisions) / outlook.speed).toBeCloseTo(1, 1)
   }
@@ -56,7 +56,7 @@ test('is never worth less than the published comb, nor than no masks', () => {
   fc.assert(
     fc.property(unit, unit, unit, fc.double({ min: 0, max: 0.3, noNaN: true }), (first, fall, deeper, slope) => {
       const accuracy: Accuracy = (depth, rank) => first * (1 - first) ** rank * fall ** rank * deeper ** (depth - 1)
-      const costs = { target: passCosts(1, [[64, 1 + 63 * slope]]), head: slope }
+      const costs = { target: passCosts(1, [[64, 1 + 63 * slope]]), masks: slope }
       const { speed } = plan(accuracy, costs, limits).outlook
       expect(speed).toBeGreaterThan(0.999 * outlookOf(ofComb(accuracy, costs)).speed)
       expect(speed).toBeGreaterThan(0.999 / costs.target.v(1))
@@ -74,7 +74,7 @@ describe('shapes', () => {
   })
 
   test('masks ride where the text is likely to end: no more of them behind a node less likely', () => {
-    const costs = { target: passCosts(1, [[64, 3]]), head: 0.05 }
+    const costs = { target: passCosts(1, [[64, 3]]), masks: 0.05 }
     const [{ shape }] = plan(byRank, costs, limits).decisions.slice(-1)
     const behind = (parent: number) => shape.nodes.findIndex((node) => node.parent === parent && node.rank === 0)
     const first = behind(0)

@@ -6,8 +6,8 @@ import type { BitaShape } from './trees.ts'
 /** What a step costs, in passes of the target of one row. */
 export interface BitaCosts {
   readonly target: Pick<PassCosts, 'v'>
-  /** The LM head on the masks of one group. */
-  readonly head: number
+  /** What masks cost beside being rows: their prefix, and the LM head on one group of them. */
+  readonly masks: number
 }
 
 /** The chance that the guess of this rank (from 0) of a depth (from 1) is right where those before it are. */
@@ -116,15 +116,15 @@ interface Addition {
 function bestShape(
   levels: number,
   accuracy: Accuracy,
-  { target, head }: BitaCosts,
+  { target, masks: cost }: BitaCosts,
   { rows: most }: PlanLimits,
   { speed, worth }: Outlook,
 ): Decision {
-  const ahead = worth.map((tokens, count) => (count > 0 ? tokens - speed * head : 0))
+  const ahead = worth.map((tokens, count) => (count > 0 ? tokens - speed * cost : 0))
   const shape = new GrowingShape(levels, accuracy, ahead)
   const decided = () => {
     const [tokens, next] = [shape.tokens, [...shape.next]]
-    return { tokens, next, time: target.v(shape.rows) + head * (1 - next[0]) }
+    return { tokens, next, time: target.v(shape.rows) + cost * (1 - next[0]) }
   }
   const worthOf = ({ tokens, time, next }: Omit<Decision, 'shape'>) =>
     tokens - speed * time + next.reduce((sum, chance, count) => sum + chance * worth[count], 0)
