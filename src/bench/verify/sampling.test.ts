@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { chain, type Drafter, type Sampler, TokenHistory } from '../../decoding/index.ts'
-import { promptLookup } from '../../drafters/index.ts'
+import { tinyBita } from '../../drafters/bita/tiny.ts'
+import { bita, comb, promptLookup } from '../../drafters/index.ts'
 import { tinyPair } from '../../drafters/tiny.ts'
 import type { TargetModel } from '../../model/index.ts'
 import { chooseExecutor } from '../../runtime/index.ts'
@@ -60,6 +61,13 @@ describe('first tokens drawn by rejection', () => {
   test('pass with guesses without chance', async () => {
     const { first, pair, guessed } = await testSampling(target, promptLookup(), context, { samples, seed: 7 })
     expect(guessed).toBe(samples)
+    for (const { p } of [first, pair]) expect(p).toBeGreaterThan(1e-4)
+  })
+
+  test('pass with riders that have learned something, which tell no guess of the first token', async () => {
+    const masks = bita('bita', { riders: tinyBita(target.spec).riders, vocabSize: 64, top: target.top }, comb(3))
+    const { first, pair, guessed } = await testSampling(target, masks, context, { samples: 300, seed: 7 })
+    expect(guessed).toBe(0)
     for (const { p } of [first, pair]) expect(p).toBeGreaterThan(1e-4)
   })
 

@@ -91,6 +91,7 @@ async function drawPairs(
   const reader: Drafter = {
     ...none(),
     ...(drafter.wants && { wants: drafter.wants }),
+    ...(drafter.riders && { riders: drafter.riders }),
     start(prefilled) {
       started = prefilled
     },
