@@ -1,10 +1,16 @@
 import { mostChildren } from '../trees/levels.ts'
 import { expectedByLevel, RankFrequencies } from '../trees/rank-frequencies.ts'
-import { probeEvery, stepsBetween } from '../trees/sizes.ts'
+import { stepsBetween } from '../trees/sizes.ts'
 import { type BitaCosts, type PlanLimits, plan } from './plan.ts'
 import { type BitaTree, cut } from './trees.ts'
 
 const root = { parent: -1, rank: 0, depth: 0 }
+
+/**
+ * Where masks do not pay one rides at least this often (in steps), or no one would notice that they pay again. Seldom: a mask
+ * costs a row, its prefix and the LM head, and wins nothing in its own step.
+ */
+const probeEvery = 32
 
 /**
  * The budgeted tree: guesses, and masks behind them, that give the most tokens per time by what was seen of the masks' guesses
@@ -29,11 +35,10 @@ export function payingTree(costs: BitaCosts, limits: PlanLimits): BitaTree {
     choose(levels, rows) {
       const { shape } = planned.decisions[levels]
       const rides = shape.masks.some((count) => count > 0)
-      // Where masks do not pay they ride now and then, or no one would notice that they pay again.
       idle = rides ? 0 : idle + 1
       if (idle <= probeEvery) return cut(shape, rows)
       idle = 0
-      return cut({ nodes: [root], masks: [limits.maskCount] }, rows)
+      return cut({ nodes: [root], masks: [1] }, rows)
     },
     observe(emitted) {
       for (const [i, right] of emitted.entries())

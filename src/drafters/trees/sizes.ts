@@ -3,7 +3,7 @@ import type { PassCosts } from '../../decoding/index.ts'
 /** The size is thought over again after so many steps. */
 export const stepsBetween = 16
 /** Where guessing does not pay, it is tried at least this often (in steps), or no one would notice that it pays again. */
-export const probeEvery = 4
+const probeEvery = 4
 
 /** Numbers of guesses. */
 export interface Sizes {
