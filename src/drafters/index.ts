@@ -1,8 +1,5 @@
-export { type BitaModel, bita } from './bita/bita.ts'
-export { bitaFolder } from './bita/method.ts'
-export { payingTree as payingBitaTree } from './bita/paying-tree.ts'
-export type { BitaCosts, PlanLimits } from './bita/plan.ts'
-export { type BitaShape, type BitaTree, comb } from './bita/trees.ts'
+export { bita } from './bita/bita.ts'
+export { comb } from './bita/trees.ts'
 export {
   type BitaDrafting,
   type DrafterContext,

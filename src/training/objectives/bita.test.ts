@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import { loadTargetModel, readBitaRiders } from '../../model/index.ts'
-import { onnxExecutor, referenceExecutor } from '../../runtime/index.ts'
+import { referenceExecutor } from '../../runtime/index.ts'
 import { memorySource, type Tensor } from '../../tensor/index.ts'
 import { tinyRiders } from '../bita/tiny.ts'
 import { createTrainingStep, trainingGraph } from '../training-step.ts'
 import { bitaObjective } from './bita.ts'
+import { expectSameUnderOnnx } from './same-under-onnx.ts'
 
 const { spec, target, source, riders, tensors, batch, inputs, layout } = tinyRiders()
 const { graph, parameters } = trainingGraph(bitaObjective(target, spec))
@@ -15,23 +16,7 @@ test('masks and prefix are trained, and nothing else', () => {
 })
 
 test('loss and gradients under ONNX Runtime equal the interpreter', async () => {
-  const [expected, actual] = await Promise.all(
-    [referenceExecutor, onnxExecutor({ threads: 1, training: true })].map(async (executor) => {
-      const executable = await executor.compile(graph, memorySource(tensors))
-      const results = await executable.run({ ...inputs, ...riders }, { rows })
-      await executable.dispose()
-      return results
-    }),
-  )
-  for (const [name, { data }] of Object.entries(expected)) {
-    const size = (data as Float32Array).reduce((largest, v) => Math.max(largest, Math.abs(v)), 0)
-    if (name.startsWith('gradient')) expect(size, name).toBeGreaterThan(0)
-    data.forEach((value, i) => {
-      expect(Math.abs(Number(actual[name].data[i]) - Number(value)), `${name}[${i}]`).toBeLessThanOrEqual(
-        1e-4 * Math.max(size, 1e-3),
-      )
-    })
-  }
+  await expectSameUnderOnnx(bitaObjective(target, spec), { tensors, inputs, layout })
 })
 
 test('gradients are those of finite differences', async () => {

@@ -2,6 +2,7 @@ import { type BitaSpec, type ModelSpec, maskTokensName, prefixName } from '../..
 import type { GraphBuilder, Value } from '../../graph/index.ts'
 import type { GraphKeysAndValues } from '../../nn/index.ts'
 import type { Objective } from '../objective.ts'
+import { acceptance, type Guess } from './acceptance.ts'
 import { decoderFeatures, lmHead } from './language-model.ts'
 
 /** What the names of the model's own tensors begin with, which does not change. */
@@ -30,23 +31,16 @@ export function bitaObjective(target: ModelSpec, spec: BitaSpec): Objective {
       const head = lmHead(g, target, frozenPrefix)
       const weight = g.sum(offsets[0].weights)
       const losses: Value[] = []
-      const accepted: Value[] = []
-      let chain: Value | undefined
+      const guesses: Guess[] = []
       for (const { rows, labels, answers, weights } of offsets) {
         const logits = g.linear(g.embedding(features, rows), head) // [groups, vocab]
         losses.push(g.sum(g.mul(g.crossEntropy(logits, labels), weights)))
-        const right = g.equal(g.argmax(logits), answers)
-        chain = chain ? g.mul(chain, right) : right
-        accepted.push(g.sum(g.mul(chain, weights)))
+        guesses.push({ logits, answers, weights })
       }
-      const sum = (values: readonly Value[]) => values.reduce((a, b) => g.add(a, b))
       return {
-        loss: sum(losses),
+        loss: losses.reduce((a, b) => g.add(a, b)),
         weight,
-        metrics: {
-          ...Object.fromEntries(accepted.map((value, i) => [`accepted ${i + 1}`, value])),
-          tau: g.add(weight, sum(accepted)),
-        },
+        metrics: acceptance(g, weight, guesses),
       }
     },
   }

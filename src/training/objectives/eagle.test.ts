@@ -1,39 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import { tinyModel } from '../../model/tiny.ts'
-import { onnxExecutor, referenceExecutor } from '../../runtime/index.ts'
-import { memorySource, type Tensor, tensor } from '../../tensor/index.ts'
+import { memorySource } from '../../tensor/index.ts'
 import { tinyHeadSpec, tinyHeadStates } from '../eagle/tiny.ts'
 import { createTrainingStep, trainingGraph } from '../training-step.ts'
 import { eagleObjective } from './eagle.ts'
+import { expectSameUnderOnnx } from './same-under-onnx.ts'
 
 const options = { decay: 0.8, featureWeight: 0.5, tokenWeight: 0.7 }
 const kinds = ['eagle', 'eagle3'] as const
 
 describe.each(kinds)('%s', (kind) => {
   test.each([1, 3])('loss and gradients of %i steps under ONNX Runtime equal the interpreter', async (steps) => {
-    const { spec, tensors, inputs, layout } = tinyHeadStates(kind, steps)
-    const { graph, parameters } = trainingGraph(eagleObjective(spec, { ...options, steps }))
-    const given: Record<string, Tensor> = {}
-    for (const { name, sources, shape } of parameters)
-      given[name] = tensor('f32', shape, Float32Array.from(sources.flatMap((source) => [...tensors[source].data])))
-    const [expected, actual] = await Promise.all(
-      [referenceExecutor, onnxExecutor({ threads: 1, training: true })].map(async (executor) => {
-        const executable = await executor.compile(graph, memorySource(tensors))
-        const rows = { parents: layout.parents, block: layout.length }
-        const results = await executable.run({ ...inputs, ...given }, { rows })
-        await executable.dispose()
-        return results
-      }),
-    )
-    for (const [name, { data }] of Object.entries(expected)) {
-      const size = (data as Float32Array).reduce((largest, v) => Math.max(largest, Math.abs(v)), 0)
-      if (name.startsWith('gradient')) expect(size, name).toBeGreaterThan(0)
-      data.forEach((value, i) => {
-        expect(Math.abs(Number(actual[name].data[i]) - Number(value)), `${name}[${i}]`).toBeLessThanOrEqual(
-          1e-4 * Math.max(size, 1e-3),
-        )
-      })
-    }
+    const { spec, ...given } = tinyHeadStates(kind, steps)
+    await expectSameUnderOnnx(eagleObjective(spec, { ...options, steps }), given)
   })
 
   test('learns a batch by heart: every chain of its guesses is right', async () => {

@@ -10,6 +10,7 @@ import {
   rotationOf,
 } from '../../nn/index.ts'
 import type { Objective } from '../objective.ts'
+import { acceptance, type Guess } from './acceptance.ts'
 
 /** Names of what a head shares with its target and does not change: its embedding, and the rows of its LM head. */
 export const sharedEmbedding = 'target embedding'
@@ -53,8 +54,8 @@ export function eagleObjective(spec: EagleHeadSpec, options: EagleObjectiveOptio
       const head = g.weight(sharedHead, [spec.draftVocabSize, spec.targetHiddenSize])
       const targets = g.softmax(g.linear(truth, head)) // [rows, draftVocab]
       const weight = g.sum(steps[0].weights)
-      const parts: Record<'token' | 'feature' | 'accepted', Value[]> = { token: [], feature: [], accepted: [] }
-      let chain: Value | undefined
+      const parts: Record<'token' | 'feature', Value[]> = { token: [], feature: [] }
+      const guesses: Guess[] = []
       for (const [step, { state, logits }] of unroll(g, spec, inputs).entries()) {
         const { ahead, answers, weights } = steps[step]
         const total = (losses: Value) => g.scale(g.sum(g.mul(losses, weights)), decay ** step)
@@ -63,9 +64,7 @@ export function eagleObjective(spec: EagleHeadSpec, options: EagleObjectiveOptio
           const distances = g.smoothL1(state, g.embedding(truth, ahead)) // [rows, hidden]
           parts.feature.push(total(g.scale(g.reshape(g.linear(distances, ones), ['rows']), 1 / spec.hiddenSize)))
         }
-        const right = g.equal(g.argmax(logits), answers)
-        chain = chain ? g.mul(chain, right) : right
-        parts.accepted.push(g.sum(g.mul(chain, weights)))
+        guesses.push({ logits, answers, weights })
       }
       const sum = (values: readonly Value[]) => values.reduce((a, b) => g.add(a, b))
       const token = sum(parts.token)
@@ -77,8 +76,7 @@ export function eagleObjective(spec: EagleHeadSpec, options: EagleObjectiveOptio
         metrics: {
           token,
           ...(feature && { feature }),
-          ...Object.fromEntries(parts.accepted.map((value, i) => [`accepted ${i + 1}`, value])),
-          tau: g.add(weight, sum(parts.accepted)),
+          ...acceptance(g, weight, guesses),
         },
       }
     },

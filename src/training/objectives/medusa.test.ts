@@ -1,40 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import { onnxExecutor, referenceExecutor } from '../../runtime/index.ts'
-import { memorySource, type Tensor, tensor } from '../../tensor/index.ts'
+import { referenceExecutor } from '../../runtime/index.ts'
+import { memorySource } from '../../tensor/index.ts'
 import { tinyHeads } from '../medusa/tiny.ts'
 import { createTrainingStep, trainingGraph } from '../training-step.ts'
 import { medusaObjective } from './medusa.ts'
+import { expectSameUnderOnnx } from './same-under-onnx.ts'
 
 const options = { headDecay: 0.8, soft: 0.3 }
 
 describe.each(['own', 'target', 'shared'] as const)('LM head "%s"', (lmHead) => {
   test.each([0, 0.3, 1])('loss and gradients under ONNX Runtime equal the interpreter, soft %d', async (soft) => {
-    const { spec, tensors, inputs, layout } = tinyHeads(lmHead, soft)
-    const { graph, parameters } = trainingGraph(medusaObjective(spec, { ...options, soft }))
-    const given: Record<string, Tensor> = {}
-    for (const { name, sources, shape } of parameters)
-      given[name] = tensor('f32', shape, Float32Array.from(sources.flatMap((source) => [...tensors[source].data])))
-    const [expected, actual] = await Promise.all(
-      [referenceExecutor, onnxExecutor({ threads: 1, training: true })].map(async (executor) => {
-        const executable = await executor.compile(graph, memorySource(tensors))
-        const rows = { parents: layout.parents, block: layout.length }
-        const results = await executable.run({ ...inputs, ...given }, { rows })
-        await executable.dispose()
-        return results
-      }),
-    )
-    expect(Object.keys(expected).filter((name) => name.startsWith('gradient'))).toHaveLength(
-      { own: 6, target: 4, shared: 5 }[lmHead],
-    )
-    for (const [name, { data }] of Object.entries(expected)) {
-      const size = (data as Float32Array).reduce((largest, v) => Math.max(largest, Math.abs(v)), 0)
-      if (name.startsWith('gradient')) expect(size, name).toBeGreaterThan(0)
-      data.forEach((value, i) => {
-        expect(Math.abs(Number(actual[name].data[i]) - Number(value)), `${name}[${i}]`).toBeLessThanOrEqual(
-          1e-4 * Math.max(size, 1e-3),
-        )
-      })
-    }
+    const { spec, ...given } = tinyHeads(lmHead, soft)
+    const names = await expectSameUnderOnnx(medusaObjective(spec, { ...options, soft }), given)
+    expect(names.filter((name) => name.startsWith('gradient'))).toHaveLength({ own: 6, target: 4, shared: 5 }[lmHead])
   })
 })
 

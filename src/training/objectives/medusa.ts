@@ -2,6 +2,7 @@ import { blockName, lmHeadName, type MedusaSpec, sharedLmHeadName } from '../../
 import type { GraphBuilder, Value } from '../../graph/index.ts'
 import { residualBlocks } from '../../nn/index.ts'
 import type { Objective } from '../objective.ts'
+import { acceptance, type Guess } from './acceptance.ts'
 import { sharedHead } from './eagle.ts'
 
 export interface MedusaObjectiveOptions {
@@ -36,8 +37,7 @@ export function medusaObjective(spec: MedusaSpec, options: MedusaObjectiveOption
       const targets = soft > 0 ? g.softmax(g.linear(features, g.weight(sharedHead, matrix))) : undefined
       const weight = g.sum(heads[0].weights)
       const losses: Value[] = []
-      const accepted: Value[] = []
-      let chain: Value | undefined
+      const guesses: Guess[] = []
       for (const [head, logits] of medusaLogits(g, spec, features).entries()) {
         const { labels, answers, weights, ahead } = heads[head]
         const parts = [
@@ -46,18 +46,12 @@ export function medusaObjective(spec: MedusaSpec, options: MedusaObjectiveOption
         ]
         const loss = parts.reduce((a, b) => g.add(a, b))
         losses.push(g.scale(g.sum(g.mul(loss, weights)), headDecay ** (head + 1)))
-        const right = g.equal(g.argmax(logits), answers)
-        chain = chain ? g.mul(chain, right) : right
-        accepted.push(g.sum(g.mul(chain, weights)))
+        guesses.push({ logits, answers, weights })
       }
-      const sum = (values: readonly Value[]) => values.reduce((a, b) => g.add(a, b))
       return {
-        loss: sum(losses),
+        loss: losses.reduce((a, b) => g.add(a, b)),
         weight,
-        metrics: {
-          ...Object.fromEntries(accepted.map((value, i) => [`accepted ${i + 1}`, value])),
-          tau: g.add(weight, sum(accepted)),
-        },
+        metrics: acceptance(g, weight, guesses),
       }
     },
   }
