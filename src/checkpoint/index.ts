@@ -29,6 +29,7 @@ export { blockName, lmHeadName, medusaTensors, sharedLmHeadName } from './medusa
 export { type MedusaContent, writeMedusaHeads } from './medusa-head/write.ts'
 export { randomCheckpoint, randomSource } from './random.ts'
 export { type Dtype, defaultRecipe, dtypes, precisionOf, type Recipe } from './recipe.ts'
+export { renamed } from './renamed.ts'
 export { shapeNames, shapeSpec } from './shapes.ts'
 export type { ModelSpec } from './spec.ts'
 export { type StoredDType, storedDTypes } from './stored-dtype.ts'

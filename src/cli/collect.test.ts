@@ -130,8 +130,22 @@ describe('paceline collect --trajectories', () => {
     expect(other.stderr).toContain('trajectories was 8 when this collection began and is 16 now')
   })
 
+  test('drawn answers are those of plain decoding with the same noise', async () => {
+    const drawn = ['--temperature', '1', '--top-k', '5']
+    const blocks = await collect([...asking('chat', 'few.jsonl', 'drawn.blocks.jsonl'), ...trajectories, ...drawn])
+    expect(blocks.code).toBe(0)
+    await collect([...asking('chat', 'few.jsonl', 'drawn.jsonl'), ...drawn])
+    const plain = (await readFile(at('drawn.jsonl'), 'utf8')).trimEnd().split('\n')
+    const rows = (await readFile(at('drawn.blocks.jsonl'), 'utf8')).trimEnd().split('\n')
+    expect(rows.length).toBeGreaterThan(0)
+    for (const row of rows) {
+      const { block: _, promptIds: __, blocks: ___, ...answer } = JSON.parse(row)
+      expect(plain).toContain(JSON.stringify(answer))
+    }
+  })
+
   test.for([
-    [['--trajectories', '--temperature', '1'], 'leave out --temperature'],
+    [['--trajectories', '--drafter', 'jacobi'], 'leave out --drafter'],
     [['--block', '8'], '--block goes with --trajectories'],
     [['--trajectories', '--block', '65'], 'from 2 to 64'],
   ] as const)('%j is refused', async ([args, message], { expect }) => {

@@ -30,7 +30,7 @@ interface Flags {
   readonly count?: number
   readonly taskMix: number
   readonly maxTokens: number
-  readonly temperature: number
+  readonly temperature?: number
   readonly topK: number
   readonly topP: number
   readonly seed: number
@@ -44,9 +44,6 @@ interface Flags {
   readonly force?: boolean
 }
 
-/** What says how answers are drawn, or sped up; trajectories are greedy, and a drafter of their own. */
-const drawn = ['temperature', 'topK', 'topP', 'drafter']
-
 export function addCollect(program: Command): void {
   const command = program
     .command('collect')
@@ -56,8 +53,8 @@ export function addCollect(program: Command): void {
         '"paceline data" reads them. Prompts are the user\'s turn of a conversation where the model has a chat template, ' +
         'and plain text to continue where it has none. "finish" is "length" where an answer was cut off. An answer ' +
         'follows from model, prompt, its place in the files, seed and sampling: not from which other prompts are asked. ' +
-        'With --trajectories the answers are greedy, and a line has further fields: { block, promptIds, blocks: [{ tokens, ' +
-        'iterates }] }, how Jacobi decoding came to each block of the answer, for "paceline train cllm".',
+        'With --trajectories a line has further fields: { block, promptIds, blocks: [{ tokens, iterates }] }, how Jacobi ' +
+        'decoding came to each block of the answer, for "paceline train cllm".',
     )
     .argument('<model-folder>', 'a Llama-family model: config.json, tokenizer.json, *.safetensors')
     .requiredOption(
@@ -69,15 +66,16 @@ export function addCollect(program: Command): void {
     .option('--count <n>', 'prompts to ask (default: all); more are asked by going on with a larger number', integer(1))
     .option('--task-mix <x>', 'exponent of the share of each task: 1 as the files are, 0 all alike', share, 1)
     .option('--max-tokens <n>', 'cut an answer off after this many tokens', integer(1), 256)
-    .option('--temperature <t>', 'divides the logits; 0 takes the likeliest token', sampling('temperature'), 1)
+    .option(
+      '--temperature <t>',
+      'divides the logits; 0 takes the likeliest token (default: 1; of trajectories 0)',
+      sampling('temperature'),
+    )
     .option('--top-k <k>', 'draw from the k likeliest tokens only; 0: from all', sampling('topK'), 0)
     .option('--top-p <p>', 'draw from the likeliest tokens that make up this probability', sampling('topP'), 1)
     .option('--seed <n>', 'of the order of the prompts and of the answers', integer(0), 1)
     .option('--drafter <name[:variant][=path]>', 'who guesses ahead; the answers are the same', drafter, 'none')
-    .option(
-      '--trajectories',
-      'keep how Jacobi decoding comes to greedy answers; those that repeat themselves are dropped',
-    )
+    .option('--trajectories', 'keep how Jacobi decoding comes to the answers; those that repeat themselves are dropped')
     .option(
       '--block <n>',
       `tokens of a block of trajectories, ${blockSizes.least} to ${blockSizes.most}`,
@@ -101,11 +99,13 @@ Examples:
 The first Ctrl-C ends the collection after the answers that are whole, the second the process.`,
     )
     .action(async (folder: string, flags: Flags) => {
-      const wrong = flagGiven(command, flags.trajectories ? drawn : ['block'])
+      const wrong = flagGiven(command, [flags.trajectories ? 'drafter' : 'block'])
       if (wrong !== undefined)
         throw new PacelineError(
           'argument',
-          flags.trajectories ? `trajectories are greedy: leave out ${wrong}` : `${wrong} goes with --trajectories`,
+          flags.trajectories
+            ? `trajectories have a drafter of their own: leave out ${wrong}`
+            : `${wrong} goes with --trajectories`,
         )
       await collect(folder, flags)
     })
@@ -134,7 +134,7 @@ type What = CollectWhat & { readonly reporter: ReturnType<typeof collectReport> 
 async function keepAnswers(folder: string, flags: Flags, target: TargetIdentity, what: What): Promise<boolean> {
   await using model = await loading((onProgress) => loadInThread(folder, flags, onProgress))
   using interrupted = interruption()
-  const { maxTokens, temperature, topK, topP, drafter } = flags
+  const { maxTokens, temperature = 1, topK, topP, drafter } = flags
   const { tally, bytes, complete } = await collectAnswers({
     ...{ ...what, model, target, drafter, signal: interrupted.signal },
     request: { maxTokens, temperature, topK, topP },
@@ -146,8 +146,9 @@ async function keepAnswers(folder: string, flags: Flags, target: TargetIdentity,
 async function keepTrajectories(folder: string, flags: Flags, target: TargetIdentity, what: What) {
   await using loaded = await loading((onProgress) => loadHere(folder, flags, onProgress))
   using interrupted = interruption()
-  const { block, maxTokens } = flags
-  const options = { ...what, model: loaded, target, block, maxTokens, signal: interrupted.signal }
+  const { block, maxTokens, temperature = 0, topK, topP } = flags
+  const request = { maxTokens, temperature, topK, topP }
+  const options = { ...what, model: loaded, target, block, request, signal: interrupted.signal }
   const { tally, bytes, complete } = await collectTrajectories(options).finally(what.reporter.clear)
   process.stdout.write(`${sizeOf(what.path, bytes)}${renderAnswers(tally.answers)}\n${renderConvergence(tally)}`)
   return complete

@@ -1,24 +1,19 @@
 import { createHash } from 'node:crypto'
-import type { TensorInfo, TensorSource } from '../tensor/index.ts'
+import { renamed } from '../checkpoint/index.ts'
+import type { TensorSource } from '../tensor/index.ts'
 
-/**
- * Tensors of two models side by side: those of `second` under names that begin with `prefix`. Closing it closes neither.
- */
+/** Tensors of two models: those of `second` under names that begin with `prefix`. Closing it closes neither. */
 export function sideBySide(first: TensorSource, second: TensorSource, prefix: string): TensorSource {
-  const infos = new Map<string, TensorInfo>(first.infos)
-  for (const [name, info] of second.infos) infos.set(prefix + name, { ...info, name: prefix + name })
-  const find = (name: string): [TensorSource, string] =>
-    name.startsWith(prefix) ? [second, name.slice(prefix.length)] : [first, name]
+  return together(first, renamed(second, new Map(Array.from(second.infos.keys(), (name) => [prefix + name, name]))))
+}
+
+/** Tensors of two sources, which have no name in common. Closing it closes neither. */
+export function together(first: TensorSource, second: TensorSource): TensorSource {
+  const holder = (name: string) => (second.infos.has(name) ? second : first)
   return {
-    infos,
-    async read(name) {
-      const [source, own] = find(name)
-      return source.read(own)
-    },
-    async readRows(name, start, end) {
-      const [source, own] = find(name)
-      return source.readRows(own, start, end)
-    },
+    infos: new Map([...first.infos, ...second.infos]),
+    read: async (name) => holder(name).read(name),
+    readRows: async (name, start, end) => holder(name).readRows(name, start, end),
     close: async () => {},
   }
 }

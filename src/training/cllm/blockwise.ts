@@ -27,7 +27,7 @@ interface Iteration {
 
 /**
  * Jacobi decoding of one block of tokens after the other (Kou et al. 2024): a block is not filled up as its
- * tokens are decided, so that its iterates are one trajectory, from a first guess to the greedy text. The first guess is
+ * tokens are decided, so that its iterates are one trajectory, from a first guess to the text. The first guess is
  * drawn from the tokens of the text so far. What is right is decided early: an iterate is the decided tokens and what the
  * pass yields behind them, as if all of the block had been in it. The last token of an iterate guesses at nothing, so that
  * a pass over `n` undecided tokens has `n` rows, and a block of `block` tokens is for `jacobi:block`.

@@ -1,5 +1,13 @@
 import { generate, type LoadedModel } from '../../engine/index.ts'
-import { type Ask, asPrompt, type CollectWhat, collectRows, orNoRoom, type TargetIdentity } from '../collect/index.ts'
+import {
+  type Ask,
+  type AskedWith,
+  asPrompt,
+  type CollectWhat,
+  collectRows,
+  orNoRoom,
+  type TargetIdentity,
+} from '../collect/index.ts'
 import { blockwise } from './blockwise.ts'
 import { TrajectoryTally } from './convergence.ts'
 import { repeatsItself } from './repetition.ts'
@@ -11,8 +19,7 @@ export interface CollectTrajectoriesOptions extends CollectWhat {
   readonly target: TargetIdentity
   /** Tokens of a block: as many as `jacobi` will have rows of a pass. */
   readonly block: number
-  /** Where an answer is cut off. */
-  readonly maxTokens: number
+  readonly request: AskedWith
 }
 
 export interface CollectedTrajectories {
@@ -24,18 +31,19 @@ export interface CollectedTrajectories {
 }
 
 /**
- * Asks a target the prompts of a pool, greedily, and writes to a file how Jacobi decoding comes to its answers, as
- * `collectRows` does. Answers that repeat themselves are left out. The file follows from target, pool, count, mix, seed of
- * the order, block and length alone. Throws as `collectRows` does, and code `argument` for a block that cannot be.
+ * Asks a target the prompts of a pool and writes to a file how Jacobi decoding comes to its answers, as `collectRows` does.
+ * A drawn answer is a fixed point as the greedy one is: every pass draws a position by the same noise. Answers that repeat
+ * themselves are left out. The file follows from target, pool, count, mix, seed, block and request alone. Throws as
+ * `collectRows` does, and code `argument` for a block that cannot be.
  */
 export async function collectTrajectories(options: CollectTrajectoriesOptions): Promise<CollectedTrajectories> {
-  const { model, target, block, maxTokens, ...what } = options
+  const { model, target, block, request, ...what } = options
   const tally = new TrajectoryTally()
   const { dtype, executor } = model.model
   const collected = await collectRows({
     ...what,
-    identity: { target, dtype, executor, trajectories: block, maxTokens },
-    ask: askBlockwise(model, target.chatFormat !== null, { block, maxTokens }),
+    identity: { target, dtype, executor, trajectories: block, ...request },
+    ask: askBlockwise(model, { chat: target.chatFormat !== null, seed: what.seed, block, request }),
     parse: parseTrajectories,
     tally,
   })
@@ -44,13 +52,18 @@ export async function collectTrajectories(options: CollectTrajectoriesOptions): 
 
 function askBlockwise(
   model: LoadedModel,
-  chat: boolean,
-  { block, maxTokens }: Pick<CollectTrajectoriesOptions, 'block' | 'maxTokens'>,
+  {
+    chat,
+    seed,
+    block,
+    request,
+  }: { readonly chat: boolean; readonly seed: number } & Pick<CollectTrajectoriesOptions, 'block' | 'request'>,
 ): Ask<TrajectoryAnswer> {
   const drafter = blockwise(block)
-  return ({ task, text: prompt }, signal) =>
+  return ({ task, text: prompt, index }, signal) =>
     orNoRoom(async () => {
-      const steps = generate(model, drafter, asPrompt(prompt, chat), { maxTokens }, signal ?? { aborted: false })
+      const drawn = { ...request, seed: seed + index }
+      const steps = generate(model, drafter, asPrompt(prompt, chat), drawn, signal ?? { aborted: false })
       let step = await steps.next()
       while (!step.done) step = await steps.next()
       const { text: response, ids, promptIds, finishReason: finish } = step.value

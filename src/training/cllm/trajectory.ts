@@ -11,7 +11,7 @@ import { type Answer, parseAnswer } from '../collect/index.ts'
 
 /** How a block of an answer was found by Jacobi iteration. */
 export interface Trajectory {
-  /** The fixed point: the greedy text. */
+  /** The fixed point: the text, greedy or as it was drawn. */
   readonly tokens: readonly number[]
   /**
    * The iterates before it, from the first guess on. Of each only what stands from its first wrong token on, so that they

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { expectedTensors, parseConfig, shapeSpec, writeModel, writeRandomCheckpoint } from '../../checkpoint/index.ts'
 import { packDataset } from '../data/index.ts'
+import { parametersOf } from '../parameters.ts'
 import { type LanguageModelOptions, languageModelTensors, openLanguageModel } from './language-model.ts'
 import type { RunRecord } from './record.ts'
 import type { TrainingTask } from './task.ts'
@@ -124,16 +125,40 @@ test('an adapter begins with the model as it is, and with its base alone it goes
   expect((other.identity.adapter as { base: string }).base).not.toBe(
     (adapter.identity.adapter as { base: string }).base,
   )
-  const content = { record: { model: adapter.model } as unknown as RunRecord, state: adapter.step.state() }
-  await writeTuned(
-    at('adapter'),
-    { ...content, provenance: {} },
-    { dtype: 'f32', tokenizer: at('packed'), recordFile: 'run.json' },
-  )
-  await expect(open({ init: at('adapter'), lowRank: { rank: 4 } })).rejects.toThrow('is an adapter itself')
   await expect(open({ lowRank: { rank: 4 } })).rejects.toThrow('of a model that is there')
   await expect(open({ init, lowRank: { rank: 0 } })).rejects.toThrow('from 1 to 32')
   await expect(open({ init, lowRank: { rank: 4, alpha: 0 } })).rejects.toThrow('alpha of the adapter is 0')
+})
+
+test('an adapter that was trained goes on as it is, beside its base', async () => {
+  const whole = await open()
+  const spec = parseConfig(whole.model)
+  const base = at('base of another')
+  const tensors = languageModelTensors(whole.step.state(), spec)
+  await writeModel(base, { spec, tensors, dtype: 'f32', tokenizer: at('packed'), provenance: {} })
+  const begun = await open({ init: base, lowRank: { rank: 4, alpha: 8 } })
+  const { inputs, layout } = await begun.data().next()
+  for (const learningRate of [0.1, 0.1]) {
+    await begun.step.accumulate(inputs, layout)
+    await begun.step.update({ learningRate })
+  }
+  const content = { record: { model: begun.model } as unknown as RunRecord, state: begun.step.state() }
+  const init = at('adapter')
+  await writeTuned(
+    init,
+    { ...content, provenance: {} },
+    { dtype: 'f32', tokenizer: at('packed'), recordFile: 'run.json' },
+  )
+
+  const on = await open({ init, lowRank: { rank: 4 } })
+  expect(parametersOf(on.step.state())).toEqual(parametersOf(begun.step.state()))
+  expect(on.model).toEqual(begun.model)
+  expect(on.identity.adapter).toEqual(begun.identity.adapter)
+  const [mine, its] = [await on.step.evaluate(inputs, layout), await begun.step.evaluate(inputs, layout)]
+  expect(mine).toEqual(its)
+  const merged = await open({ init })
+  expect((await merged.step.evaluate(inputs, layout)).loss / its.loss).toBeCloseTo(1, 5)
+  await expect(open({ init, lowRank: { rank: 8 } })).rejects.toThrow('rank 4 and alpha 8 and goes on as such')
 })
 
 test('its state holds the tensors of the checkpoint that it began with', async () => {

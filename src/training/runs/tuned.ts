@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import {
+  type Adapter,
   type AdapterSpec,
-  adapterPrefix,
   adapterTensors,
   baseModelOf,
   type Checkpoint,
@@ -22,7 +22,7 @@ import { freshTensor } from '../initialise.ts'
 import type { Objective } from '../objective.ts'
 import { lowRankObjective } from '../objectives/low-rank.ts'
 import { trainedTensors } from '../parameters.ts'
-import { sideBySide, weightsFingerprint } from '../sources.ts'
+import { together, weightsFingerprint } from '../sources.ts'
 import type { ExportedContent } from './export.ts'
 
 /** Adapters that are trained in place of a model's own weights. */
@@ -43,8 +43,9 @@ export interface Tuned {
 }
 
 /**
- * All weights of a model or, with `lowRank`, an adapter of its linear layers: A of noise and B of zeros, so that it begins
- * with the model as it is. Throws code `argument` for options out of range.
+ * All weights of a model or, with `lowRank`, an adapter of its linear layers: a new one with A of noise and B of zeros, so
+ * that it begins with the model as it is, or the model's own where it is an adapter already, which goes on.
+ * Throws code `argument` for options out of range, and for another rank or alpha than those of the adapter that goes on.
  */
 export async function tuned(
   { folder, spec, source, adapter: begun }: Pick<Checkpoint, 'folder' | 'spec' | 'source' | 'adapter'>,
@@ -52,12 +53,41 @@ export async function tuned(
   { lowRank, seed }: { readonly lowRank?: LowRankOptions | undefined; readonly seed: number },
 ): Promise<Tuned> {
   if (lowRank === undefined) return { objective, source, model: toConfig(spec) }
-  if (begun !== undefined)
+  const { base, adapter, start } =
+    begun === undefined
+      ? { base: { folder, source }, ...newAdapter(spec, lowRank, seed) }
+      : { base: { folder: begun.base, source: begun.stored.base }, ...goingOn(folder, begun, lowRank) }
+  const { rank, alpha } = adapter
+  return {
+    objective: lowRankObjective(objective, spec, adapter),
+    source: together(base.source, start),
+    model: { ...toConfig(spec), [recordField]: toAdapterConfig(adapter, resolve(base.folder)) },
+    // The base model is in no checkpoint of the run: another one beside the same A and B would be another model.
+    adapter: { rank, alpha, base: await weightsFingerprint(base.source) },
+  }
+}
+
+/** An adapter, and its tensors before training. */
+interface StartingAdapter {
+  readonly adapter: AdapterSpec
+  readonly start: TensorSource
+}
+
+function goingOn(
+  folder: string,
+  { spec, stored }: Adapter,
+  { rank, alpha = spec.alpha }: LowRankOptions,
+): StartingAdapter {
+  if (rank !== spec.rank || alpha !== spec.alpha)
     throw new PacelineError(
       'argument',
-      `${folder}: is an adapter itself, of ${begun.base}: train an adapter of that, or all weights.`,
+      `${folder}: is an adapter of rank ${spec.rank} and alpha ${spec.alpha} and goes on as such, not with rank ${rank} and ` +
+        `alpha ${alpha}. Begin a new one with its base model, or train all weights.`,
     )
-  const { rank, alpha = rank } = lowRank
+  return { adapter: spec, start: stored.adapter }
+}
+
+function newAdapter(spec: ModelSpec, { rank, alpha = rank }: LowRankOptions, seed: number): StartingAdapter {
   const most = Math.min(spec.hiddenSize, spec.intermediateSize)
   if (!(Number.isInteger(rank) && rank >= 1 && rank <= most))
     throw new PacelineError(
@@ -67,19 +97,13 @@ export async function tuned(
   if (!(alpha > 0 && alpha < Number.POSITIVE_INFINITY))
     throw new PacelineError('argument', `alpha of the adapter is ${alpha}, expected a number above 0.`)
   const adapter = wholeAdapter(spec, { rank, alpha })
-  return {
-    objective: lowRankObjective(objective, spec, adapter),
-    source: sideBySide(source, memorySource(freshAdapter(spec, adapter, seed)), adapterPrefix),
-    model: { ...toConfig(spec), [recordField]: toAdapterConfig(adapter, resolve(folder)) },
-    // The base model is in no checkpoint of the run: another one beside the same A and B would be another model.
-    adapter: { rank, alpha, base: await weightsFingerprint(source) },
-  }
+  return { adapter, start: memorySource(freshAdapter(spec, adapter, seed)) }
 }
 
 /** Where the record of a run holds its adapter, beside the fields of config.json. */
 const recordField = 'adapter'
 
-/** The tensors of an adapter before training, without the prefix of their names. */
+/** The tensors of a new adapter. */
 function freshAdapter(spec: ModelSpec, adapter: AdapterSpec, seed: number): Record<string, Tensor<'f32'>> {
   return Object.fromEntries(
     adapterTensors(spec, adapter).map(({ name, dimensions }, stream) => {
@@ -87,7 +111,7 @@ function freshAdapter(spec: ModelSpec, adapter: AdapterSpec, seed: number): Reco
       const fresh = name.endsWith('.lora_B.weight')
         ? zeros('f32', shape)
         : freshTensor(name, shape, { layers: spec.layerCount, stream, seed })
-      return [name.slice(adapterPrefix.length), fresh]
+      return [name, fresh]
     }),
   )
 }
