@@ -14,6 +14,7 @@ export {
   type GenerateOptions,
   type Generation,
   type GenerationResult,
+  type JacobiSizes,
   jacobi,
   type LoadModelOptions,
   type LookaheadSizes,

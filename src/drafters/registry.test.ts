@@ -44,8 +44,9 @@ test('the variant of prompt-lookup is the number of guesses', async () => {
 })
 
 test('jacobi and lookahead take their sizes from the name, or from what passes cost', async () => {
-  for (const name of ['jacobi:7', 'lookahead:4-3-2']) expect((await create(name)).name).toBe(name)
+  for (const name of ['jacobi:7', 'jacobi:7+ngrams', 'lookahead:4-3-2']) expect((await create(name)).name).toBe(name)
   expect((await create('jacobi')).name).toMatch(/^jacobi:\d+$/)
+  expect((await create('jacobi:ngrams')).name).toMatch(/^jacobi:\d+\+ngrams$/)
   expect((await create('lookahead')).name).toMatch(/^lookahead:\d+-\d+-\d+$/)
 })
 
@@ -89,7 +90,7 @@ describe('a name that means nothing is an error of code argument', () => {
     ['prompt-lookup:constant-0', /drafter "prompt-lookup:constant-0": expected a whole number of guesses/],
     ['draft:disco-7', /drafter "draft:disco-7": expected a threshold from 0 to 1/],
     ['prompt-lookup:x', /drafter "prompt-lookup:x": expected a whole number of guesses, such as prompt-lookup:10/],
-    ...['0', '1', '', 'x', '2.5'].map((variant): [string, RegExp] => [
+    ...['0', '1', '', 'x', '2.5', '4+', '4+n', '+ngrams', '4+ngrams+ngrams'].map((variant): [string, RegExp] => [
       `jacobi:${variant}`,
       /expected a whole number of rows of at least 2, such as jacobi:8/,
     ]),

@@ -16,6 +16,8 @@ test('what an application writes is a name that the registry reads', () => {
     eagle3({ tree: { rows: 60, depth: 7, width: 10 } }),
     jacobi(),
     jacobi({ block: 9 }),
+    jacobi({ ngrams: true }),
+    jacobi({ block: 4, ngrams: true }),
     lookahead(),
     lookahead({ window: 4, ngram: 3, guesses: 2 }),
     medusa(),
@@ -25,7 +27,7 @@ test('what an application writes is a name that the registry reads', () => {
     bita({ tree: 'comb', folder: 'models/x' }),
   ]
   for (const name of names) expect(readDrafter(name)).toBeTypeOf('function')
-  expect(names.slice(-15)).toEqual([
+  expect(names.slice(-17)).toEqual([
     'eagle',
     'eagle:8=models/x',
     'eagle:full',
@@ -34,6 +36,8 @@ test('what an application writes is a name that the registry reads', () => {
     'eagle3:60-7-10',
     'jacobi',
     'jacobi:9',
+    'jacobi:ngrams',
+    'jacobi:4+ngrams',
     'lookahead',
     'lookahead:4-3-2',
     'medusa',

@@ -41,15 +41,19 @@ export function draft({ policy = 'cost-aware', folder }: DraftOptions = {}): str
   return named('draft', policy, folder)
 }
 
-/**
- * Jacobi decoding: what the pass before yielded behind its guesses is guessed next. `block`: rows of a pass, the root
- * included; chosen by what passes cost here unless given.
- */
-export function jacobi({ block }: { readonly block?: number } = {}): string {
-  if (block === undefined) return 'jacobi'
+export interface JacobiSizes {
+  /** Rows of a pass, the root included; chosen by what passes cost here unless given. */
+  readonly block?: number
+  /** Keeps n-grams of the text and of what was guessed wrongly, and guesses those too, in rows of their own. */
+  readonly ngrams?: boolean
+}
+
+/** Jacobi decoding: what the pass before yielded behind its guesses is guessed next. */
+export function jacobi({ block, ngrams = false }: JacobiSizes = {}): string {
+  if (block === undefined) return ngrams ? 'jacobi:ngrams' : 'jacobi'
   if (!(Number.isInteger(block) && block >= 2))
     throw new PacelineError('argument', `jacobi: block is ${block}, expected an integer of at least 2`)
-  return `jacobi:${block}`
+  return `jacobi:${block}${ngrams ? '+ngrams' : ''}`
 }
 
 export interface LookaheadSizes {

@@ -8,6 +8,7 @@ export {
   eagle,
   eagle2,
   eagle3,
+  type JacobiSizes,
   jacobi,
   type LookaheadSizes,
   lookahead,

@@ -65,6 +65,36 @@ test('a pass has as many rows as the block, or as the budget', async () => {
   expect(small[0].draft.tree.size).toBe(4)
 })
 
+describe('with n-grams', () => {
+  const ngrams = true
+  /** Writes the same ten tokens over and over. */
+  const loop = (text: readonly number[]) => 10 + ((text.length * 7) % 10)
+
+  test('writes the text of plain decoding, and its iterate is the chain that comes first', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyTarget, anyBlock, async ([order, seed], block) => {
+        const next = hashed(order, seed)
+        const steps = await play(next, jacobi({ block, ngrams }), prompt, 40)
+        expect(steps.flatMap(({ emitted }) => emitted)).toEqual(written(next, prompt, 40))
+        const chains = steps.map(({ draft }) => [...draft.tree.parents].slice(0, Math.min(block, draft.tree.size)))
+        for (const parents of chains) expect(parents).toEqual(parents.map((_, row) => row - 1))
+      }),
+      { seed: 3, numRuns: 60 },
+    )
+  })
+
+  test('what was written before is guessed where its first token comes again', async () => {
+    const next = (text: readonly number[]) => (text.length % 10 === 0 ? 50 : loop(text))
+    const passes = async (more: boolean) => (await play(next, jacobi({ block: 2, ngrams: more }), prompt, 60)).length
+    expect(await passes(true)).toBeLessThan((await passes(false)) / 2)
+  })
+
+  test('they end where the budget does', async () => {
+    for (const { draft } of await play(loop, jacobi({ block: 6, ngrams }), prompt, 40, 7))
+      expect(draft.tree.size).toBeLessThanOrEqual(7)
+  })
+})
+
 test('first guesses are tokens of the text, the same ones for the same text', async () => {
   const first = async () => {
     const drafter = jacobi({ block: 32 })

@@ -3,18 +3,28 @@ import type { Method } from '../registry.ts'
 import { chooseBlock } from './block.ts'
 import { jacobi } from './jacobi.ts'
 
-/** `jacobi[:block]`: Jacobi decoding, with a block chosen by what passes cost here unless it is given. */
+const ngramsPart = 'ngrams'
+
+/**
+ * `jacobi[:block|:ngrams|:block+ngrams]`: Jacobi decoding, with a block chosen by what passes cost here unless it is given,
+ * and with n-grams kept of the text and of iterates.
+ */
 export const jacobiMethod: Method = {
-  about: 'what the pass before yielded behind its guesses; jacobi:8 makes passes of 8 rows',
+  about:
+    'what the pass before yielded behind its guesses; jacobi:8 makes passes of 8 rows, jacobi:8+ngrams also keeps n-grams',
   takes: ['variant'],
+  variants: ['', ngramsPart],
   read({ name, variant }) {
-    if (variant === undefined) return async (context) => jacobi({ block: chooseBlock(await context.costs()) })
-    const block = Number(variant)
-    if (!/^[1-9]\d*$/.test(variant) || block < 2)
+    if (variant === undefined || variant === ngramsPart)
+      return async (context) => jacobi({ block: chooseBlock(await context.costs()), ngrams: variant === ngramsPart })
+    const [, size, more] = /^([1-9]\d*)(\+ngrams)?$/.exec(variant) ?? []
+    const block = Number(size)
+    if (!(block >= 2))
       throw new PacelineError(
         'argument',
-        `drafter "${name}:${variant}": expected a whole number of rows of at least 2, such as ${name}:8`,
+        `drafter "${name}:${variant}": expected a whole number of rows of at least 2, such as ${name}:8, or with n-grams ` +
+          `${name}:8+${ngramsPart}`,
       )
-    return () => jacobi({ block })
+    return () => jacobi({ block, ngrams: more !== undefined })
   },
 }

@@ -1,8 +1,8 @@
 import type { Drafter } from '../../decoding/index.ts'
 import { PacelineError } from '../../errors.ts'
+import { NgramPool } from '../ngram-pool.ts'
 import { TextTokens } from '../text-tokens.ts'
-import { NgramPool } from './pool.ts'
-import { trie } from './trie.ts'
+import { trie } from '../trees/trie.ts'
 import { JacobiWindow } from './window.ts'
 
 export interface LookaheadOptions {

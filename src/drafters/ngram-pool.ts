@@ -21,6 +21,11 @@ export class NgramPool {
     this.#after.set(before, [...others, ngram].slice(-this.#capacity))
   }
 
+  /** Adds what follows each token of a run that is no part of the text, as far as the run goes, from two tokens on. */
+  learn(run: readonly number[]): void {
+    for (let at = 0; at + 2 < run.length; at++) this.add(run[at], run.slice(at + 1, at + 1 + this.#length))
+  }
+
   /** The text goes on with `tokens`: adds every n-gram that they complete. */
   append(tokens: readonly number[]): void {
     for (const token of tokens) {

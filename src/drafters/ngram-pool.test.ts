@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { NgramPool } from './pool.ts'
+import { NgramPool } from './ngram-pool.ts'
 
 test('finds n-grams by the token before them, newest first', () => {
   const pool = new NgramPool(2, 4)
@@ -44,4 +44,19 @@ test('single tokens are n-grams too', () => {
   const pool = new NgramPool(1, 2)
   pool.append([1, 2, 1, 3])
   expect(pool.after(1)).toEqual([[3], [2]])
+})
+
+test('a run that is no part of the text gives what follows each of its tokens, cut where it ends', () => {
+  const pool = new NgramPool(3, 2)
+  pool.learn([1, 2, 3, 4, 5, 6])
+  expect([1, 2, 3, 4, 5, 6].map((token) => pool.after(token))).toEqual([
+    [[2, 3, 4]],
+    [[3, 4, 5]],
+    [[4, 5, 6]],
+    [[5, 6]],
+    [],
+    [],
+  ])
+  pool.learn([1, 2])
+  expect(pool.after(1)).toEqual([[2, 3, 4]])
 })
