@@ -12,6 +12,8 @@ export interface PrefillOptions {
   readonly rule?: AcceptanceRule
   /** Whether a drafter may use the target's noise for its guesses: yes unless given. `rejection` needs it not to. */
   readonly sharedNoise?: boolean
+  /** Tokens that end the text, behind which a drafter need not guess: none unless given. */
+  readonly eosTokenIds?: readonly number[]
   /** Looked at before each pass; when it is up, the text ends there. */
   readonly stopSign?: StopSign
 }
@@ -68,7 +70,7 @@ export async function prefill(
   target: Target,
   drafter: Drafter,
   prompt: readonly number[],
-  { sampler, rule = 'target-draw', sharedNoise = true, stopSign }: PrefillOptions,
+  { sampler, rule = 'target-draw', sharedNoise = true, eosTokenIds = [], stopSign }: PrefillOptions,
 ): Promise<boolean> {
   if (prompt.length === 0)
     throw new PacelineError('argument', 'the prompt is empty: there must be at least one token to continue')
@@ -93,6 +95,7 @@ export async function prefill(
     // Rejection compares p with what the guess was drawn from: were the noise shared, the guess would tell of p.
     sampler: sharedNoise && rule !== 'rejection' ? sampler : sampler.independent(),
     rule,
+    ends: new Set(eosTokenIds),
     ...(drafter.wants && { states: concatenate(states) }),
   })
   return true

@@ -32,6 +32,8 @@ export interface Prefilled {
   readonly sampler: Sampler
   /** `rejection` needs the `proposal` of a draft whose guesses were drawn. */
   readonly rule: AcceptanceRule
+  /** Tokens that end the text, so that guesses behind them are in vain. None unless given. */
+  readonly ends?: ReadonlySet<number>
 }
 
 /** How much a proposal may hold. */

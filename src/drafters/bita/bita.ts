@@ -28,24 +28,29 @@ export function bita(name: string, { riders, vocabSize, top }: BitaModel, tree: 
   let levels: number
   /** Of each row of the last tree the rows of its masks. */
   let groups: readonly (readonly number[])[]
+  let ends: ReadonlySet<number> | undefined
   return {
     name,
     riders,
 
-    start({ tokens, sampler, rule: acceptance }) {
+    start({ tokens, sampler, rule: acceptance, ...prefilled }) {
       // Siblings come without chance under `rejection`: masks know one level each, and a node's children are its cousins'.
       rule = childRule({ sampler, rule: acceptance }, { draws: false, count: mostChildren, told: top, vocabSize })
       history = new TokenHistory(tokens)
       guesses = nothing
       levels = 0
       groups = []
+      ends = prefilled.ends
     },
 
     propose(root, { rows }): Draft {
       const { nodes, masks } = tree.choose(levels, rows)
-      const { tree: proposed, rows: at } = treeOfLevels(root, nodes, guesses)
+      const { tree: proposed, rows: at } = treeOfLevels(root, nodes, guesses, ends)
       const behind = new Array<number>(proposed.size).fill(0)
-      for (const [node, count] of masks.entries()) if (at[node] !== undefined) behind[at[node]] = count
+      for (const [node, count] of masks.entries()) {
+        const row = at[node]
+        if (row !== undefined && !ends?.has(proposed.tokens[row])) behind[row] = count
+      }
       const ridden = chains(behind, vocabSize)
       groups = ridden.groups
       return { tree: proposed, ...(ridden.rows.tokens.length > 0 && { riders: ridden.rows }) }

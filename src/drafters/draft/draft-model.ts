@@ -38,7 +38,7 @@ export function draftModel(
     name: `draft:${policy.name}`,
 
     async start(prefilled) {
-      drafting.begin()
+      drafting.begin(prefilled.ends)
       text ??= new DraftText(model.createTarget(), vocabSize)
       await text.begin(prefilled)
     },

@@ -1,27 +1,32 @@
 import type { Candidate } from './candidates.ts'
 import type { GrownTree } from './growth.ts'
 
-const binCount = 10
+const binCount = 6
+/** The best child, the second, and all others. */
+const rankCount = 3
 /** How much the head's own word counts in a bin, in accepted guesses. */
-const prior = 4
-/** How much of what was seen is left after a step: a text of another kind begins a hundred steps later with little of this one. */
-const memory = 0.99
+const prior = 1
+/** How much of what was seen is left after a step: a text of another kind begins fifty steps later with little of this one. */
+const memory = 0.98
 /** Of the best child of an accepted node, before anything is known. */
 const firstChance = 0.7
 
 /**
- * What became of guesses whose parents were accepted, in ten bins of the probability that the head gave them. Within a bin
- * the head's own probabilities tell guesses apart, and how often they came true, against how often they said, corrects them.
+ * What became of guesses whose parents were accepted, in bins of their rank among siblings and of the probability that the
+ * head gave them: a best child of 0.3 is accepted far more often than a second one of 0.3, where the target takes its
+ * likeliest token. Within a bin the head's own probabilities tell guesses apart, and how often they came true, against how
+ * often they said, corrects them.
  */
 export class Calibration {
-  readonly #children = Array.from({ length: binCount }, () => ({ right: 0, expected: 0 }))
+  readonly #children = Array.from({ length: rankCount * binCount }, () => ({ right: 0, expected: 0 }))
   /** Of the best child, by the probability of its parent; the root has a bin of its own. */
   readonly #best = Array.from({ length: binCount + 1 }, () => ({ right: 0, seen: 0 }))
   readonly #all = { right: 0, seen: 0 }
 
-  /** The chance that a guess of this probability is accepted where its parent is. */
-  chance(probability: number): number {
-    const { right, expected } = this.#children[binOf(probability)]
+  /** The chance that a guess is accepted where its parent is. */
+  chance({ rank, logProbability }: Candidate): number {
+    const probability = Math.exp(logProbability)
+    const { right, expected } = this.#children[childBin(rank, probability)]
     return Math.min(1, (probability * (right + prior)) / (expected + prior))
   }
 
@@ -50,20 +55,24 @@ export class Calibration {
       const children = candidates.childrenOf(chosen[row]).map((child) => candidates.at(child))
       if (children.length === 0) return
       // By what was known when it was guessed.
-      const chances = children.map(({ logProbability }) => this.chance(Math.exp(logProbability)))
+      const chances = children.map((child) => this.chance(child))
       const best = children[chances.indexOf(Math.max(...chances))]
       for (const count of [this.#best[parentBin(candidates.at(chosen[row]))], this.#all]) {
         count.seen++
         if (best.token === emitted[i]) count.right++
       }
-      for (const { token, logProbability } of children) {
+      for (const { token, rank, logProbability } of children) {
         const probability = Math.exp(logProbability)
-        const bin = this.#children[binOf(probability)]
+        const bin = this.#children[childBin(rank, probability)]
         bin.expected += probability
         if (token === emitted[i]) bin.right++
       }
     }
   }
+}
+
+function childBin(rank: number, probability: number): number {
+  return Math.min(rankCount - 1, rank) * binCount + binOf(probability)
 }
 
 function binOf(probability: number): number {

@@ -17,8 +17,11 @@ export interface Candidate extends Child {
 export class Candidates {
   readonly #all: Candidate[]
   readonly #children = new Map<number, readonly number[]>()
+  readonly #ends: ReadonlySet<number> | undefined
 
-  constructor(root: number) {
+  /** `ends`: tokens that nothing follows. */
+  constructor(root: number, ends?: ReadonlySet<number>) {
+    this.#ends = ends
     this.#all = [{ token: root, logProbability: 0, parent: -1, depth: 0, rank: 0, score: 0 }]
   }
 
@@ -29,6 +32,11 @@ export class Candidates {
 
   at(index: number): Candidate {
     return this.#all[index]
+  }
+
+  /** Whether the text ends there, so that nothing can follow. */
+  isEnd(index: number): boolean {
+    return this.#ends?.has(this.#all[index].token) ?? false
   }
 
   /** Appends what may follow `parent`, best first; once for each parent. Returns the indices. */

@@ -11,6 +11,7 @@ import { HeadText } from './head-text.ts'
  */
 export function eagle(name: string, model: EagleHeadModel, growth: Growth): Drafter {
   let text: HeadText | undefined
+  let ends: ReadonlySet<number> | undefined
   let candidates = new Candidates(0)
   let chosen: readonly number[] = [0]
   return {
@@ -19,12 +20,13 @@ export function eagle(name: string, model: EagleHeadModel, growth: Growth): Draf
 
     async start(prefilled) {
       text ??= new HeadText(model, growth)
+      ends = prefilled.ends
       await text.begin(prefilled)
     },
 
     async propose(root, { rows }) {
       const head = text!
-      candidates = new Candidates(root)
+      candidates = new Candidates(root, ends)
       chosen = [0]
       if (rows < 2 || head.waiting === 0) return { tree: chain(root) }
       const limits = { guesses: rows - 1, rootRows: head.waiting }

@@ -3,7 +3,8 @@ import type { Candidates } from './candidates.ts'
 
 /**
  * One pass of the head over these candidates: what may follow each is added to the candidates, and the indices are
- * returned. The root comes alone and first. Nodes that the head's context has no room for stay without children.
+ * returned. The root comes alone and first. Nodes that end the text, or that the head's context has no room for, stay without
+ * children.
  */
 export type Expand = (nodes: readonly number[]) => Promise<readonly (readonly number[])[]>
 

@@ -89,7 +89,8 @@ export class HeadText {
   async expand(candidates: Candidates, nodes: readonly number[]): Promise<readonly (readonly number[])[]> {
     if (nodes[0] === 0) return [await this.#expandRoot(candidates)]
     const held = this.#read.size - 1
-    const fitting = nodes.slice(0, this.#text.capacity - this.#text.length - held)
+    const room = this.#text.capacity - this.#text.length - held
+    const fitting = nodes.filter((node) => !candidates.isEnd(node)).slice(0, room)
     if (fitting.length === 0) return nodes.map(() => [])
     const parents = fitting.map((node) => this.#read.get(candidates.at(node).parent)!)
     const outputs = await this.#text.forward(
@@ -102,8 +103,8 @@ export class HeadText {
       this.#rule.wants,
     )
     this.#passes.push(fitting.length)
-    const children = fitting.map((node, row) => this.#follow(candidates, node, outputs, row, held + row))
-    return nodes.map((_, i) => children[i] ?? [])
+    for (const [row, node] of fitting.entries()) this.#follow(candidates, node, outputs, row, held + row)
+    return nodes.map((node) => candidates.childrenOf(node))
   }
 
   /** Once the step is decided. */

@@ -71,22 +71,24 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
       const seen: number[] = []
       const guesses: number[] = []
       let frontier: readonly number[] = [0]
-      for (;;) {
+      while (frontier.length > 0) {
         const probes = frontier[0] === 0 && idle >= probeEvery
         const nodes = nodesWorthAPass(frontier, candidates, chances, seen, limits)
         if (nodes === 0 && !probes) break
         const children = (await expand(frontier.slice(0, Math.max(1, nodes)))).flat()
         const level: number[] = []
         for (const child of children) {
-          const { parent, logProbability } = candidates.at(child)
-          chances[child] = chances[parent] * calibration.chance(Math.exp(logProbability))
+          const { parent } = candidates.at(child)
+          chances[child] = chances[parent] * calibration.chance(candidates.at(child))
           if (chances[child] < leastChance) continue
           level.push(child)
           insert(seen, chances[child])
         }
-        if (level.length === 0) break
         guesses.push(...level)
-        frontier = likeliest(level, chances)
+        frontier = likeliest(
+          level.filter((child) => !candidates.isEnd(child)),
+          chances,
+        )
       }
       const { count } = worth.of(seen, [], limits.guesses, tokens / time)
       const kept = likeliest(guesses, chances).slice(0, count)

@@ -16,17 +16,19 @@ export function medusa(name: string, model: MedusaModel, tree: MedusaTree): Draf
   /** [hidden]: of the position before the root. */
   let feature: Float32Array | undefined
   let guesses: LevelGuesses | undefined
+  let ends: ReadonlySet<number> | undefined
   return {
     name,
     wants: 'features',
 
-    start({ tokens, states, sampler, rule: acceptance }) {
+    start({ tokens, states, sampler, rule: acceptance, ...prefilled }) {
       // Siblings come without chance under `rejection`: heads know one level each, and a node's children are its cousins'.
       const options = { draws: false, count: mostChildren, told: model.top, vocabSize }
       rule = childRule({ sampler, rule: acceptance }, options)
       history = new TokenHistory(tokens)
       feature = tokens.length > 1 ? states!.slice(-hiddenSize) : undefined
       guesses = undefined
+      ends = prefilled.ends
     },
 
     async propose(root, { rows }) {
@@ -35,7 +37,7 @@ export function medusa(name: string, model: MedusaModel, tree: MedusaTree): Draf
       const shape = tree.choose(rows - 1)
       if (shape.length < 2) return { tree: chain(root) }
       guesses = guessesByLevel(rule, await model.forward(feature, rule.wants), headCount, history)
-      return { tree: treeOfLevels(root, shape, guesses).tree, forwards: 1 }
+      return { tree: treeOfLevels(root, shape, guesses, ends).tree, forwards: 1 }
     },
 
     observe({ emitted, states }) {

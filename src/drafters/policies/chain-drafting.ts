@@ -10,13 +10,15 @@ export class ChainDrafting {
   #guesses: readonly Guess[] = []
   /** Tokens that were decided since the text began. */
   #position = 0
+  #ends: ReadonlySet<number> | undefined
 
   constructor(policy: Policy) {
     this.#policy = policy
   }
 
-  /** Before the first draft of a text. */
-  begin(): void {
+  /** Before the first draft of a text. `ends`: tokens that nothing follows. */
+  begin(ends?: ReadonlySet<number>): void {
+    this.#ends = ends
     this.#guesses = []
     this.#position = 0
   }
@@ -32,6 +34,7 @@ export class ChainDrafting {
       const guess = await next(guesses.length)
       if (guess === undefined) break
       guesses.push(guess)
+      if (this.#ends?.has(guess.token)) break
     }
     return guesses
   }

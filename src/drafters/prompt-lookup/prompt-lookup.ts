@@ -35,8 +35,8 @@ export function promptLookup({ policy, ...options }: PromptLookupOptions = {}): 
   let seen = new NgramIndex(minNgram, maxNgram)
   return {
     name: policy ? `prompt-lookup:${policy.name}` : 'prompt-lookup',
-    start({ tokens }) {
-      drafting.begin()
+    start({ tokens, ends }) {
+      drafting.begin(ends)
       seen = new NgramIndex(minNgram, maxNgram)
       seen.append(tokens)
     },

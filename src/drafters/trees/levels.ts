@@ -34,20 +34,21 @@ export function guessesByLevel(
 }
 
 /**
- * The shape with tokens, without what stands behind ranks for which there is no token; `rows[node]` is the row of a node of
- * the shape that is there.
+ * The shape with tokens, without what stands behind ranks for which there is no token or whose token ends the text;
+ * `rows[node]` is the row of a node of the shape that is there.
  */
 export function treeOfLevels(
   root: number,
   shape: readonly ShapeNode[],
   guesses: LevelGuesses,
+  ends?: ReadonlySet<number>,
 ): { readonly tree: TokenTree; readonly rows: readonly (number | undefined)[] } {
   const tokens = [root]
   const parents = [-1]
   const rows: (number | undefined)[] = [0]
   for (const [node, { parent, rank, depth }] of shape.entries()) {
     const above = node === 0 ? undefined : rows[parent]
-    const token = above === undefined ? undefined : guesses(depth)[rank]
+    const token = above === undefined || ends?.has(tokens[above]) ? undefined : guesses(depth)[rank]
     if (token === undefined) continue
     parents.push(above!)
     rows[node] = tokens.push(token) - 1
