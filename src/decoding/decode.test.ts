@@ -326,7 +326,8 @@ describe('a drafter', () => {
         return inner.observe(verdict)
       },
     })
-    expect(started).toEqual([{ tokens: prompt, rule: 'target-draw', sampler: expect.anything() }])
+    const ends = new Set<number>()
+    expect(started).toEqual([{ tokens: prompt, rule: 'target-draw', ends, sampler: expect.anything() }])
     expect(seen.flatMap(({ emitted }) => emitted)).toEqual(truth)
     for (const { path, bonus, emitted, tree, draw, ...rest } of seen) {
       expect(draw).toBeTypeOf('function')
