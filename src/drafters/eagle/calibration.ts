@@ -6,8 +6,12 @@ const binCount = 6
 const rankCount = 3
 /** How much the head's own word counts in a bin, in accepted guesses. */
 const prior = 1
-/** How much of what was seen is left after a step: a text of another kind begins fifty steps later with little of this one. */
-const memory = 0.98
+/** How much is left after a step of what was seen: of all texts, and of this one, whose beginning was another kind of text. */
+const memory = { ever: 0.999, lately: 0.93 }
+/** How much the correction of all texts counts beside that of late, in accepted guesses. */
+const everPrior = 2
+/** The same of best children, which are few. */
+const bestMemory = 0.98
 /** Of the best child of an accepted node, before anything is known. */
 const firstChance = 0.7
 
@@ -15,10 +19,13 @@ const firstChance = 0.7
  * What became of guesses whose parents were accepted, in bins of their rank among siblings and of the probability that the
  * head gave them: a best child of 0.3 is accepted far more often than a second one of 0.3, where the target takes its
  * likeliest token. Within a bin the head's own probabilities tell guesses apart, and how often they came true, against how
- * often they said, corrects them.
+ * often they said, corrects them: lately, and where that says little, ever.
  */
 export class Calibration {
-  readonly #children = Array.from({ length: rankCount * binCount }, () => ({ right: 0, expected: 0 }))
+  readonly #children = Array.from({ length: rankCount * binCount }, () => ({
+    ever: { right: 0, expected: 0 },
+    lately: { right: 0, expected: 0 },
+  }))
   /** Of the best child, by the probability of its parent; the root has a bin of its own. */
   readonly #best = Array.from({ length: binCount + 1 }, () => ({ right: 0, seen: 0 }))
   readonly #all = { right: 0, seen: 0 }
@@ -26,8 +33,9 @@ export class Calibration {
   /** The chance that a guess is accepted where its parent is. */
   chance({ rank, logProbability }: Candidate): number {
     const probability = Math.exp(logProbability)
-    const { right, expected } = this.#children[childBin(rank, probability)]
-    return Math.min(1, (probability * (right + prior)) / (expected + prior))
+    const { ever, lately } = this.#children[childBin(rank, probability)]
+    const correction = (ever.right + prior) / (ever.expected + prior)
+    return Math.min(1, (probability * (lately.right + everPrior * correction)) / (lately.expected + everPrior))
   }
 
   /** The mean chance of the likeliest child of an accepted node. */
@@ -43,13 +51,14 @@ export class Calibration {
 
   /** Learns from every guess whose parent was accepted, also from those that did not enter the tree. */
   observe({ candidates, chosen, path, emitted }: GrownTree): void {
-    for (const bin of this.#children) {
-      bin.right *= memory
-      bin.expected *= memory
-    }
+    for (const bin of this.#children)
+      for (const since of ['ever', 'lately'] as const) {
+        bin[since].right *= memory[since]
+        bin[since].expected *= memory[since]
+      }
     for (const count of [...this.#best, this.#all]) {
-      count.right *= memory
-      count.seen *= memory
+      count.right *= bestMemory
+      count.seen *= bestMemory
     }
     for (const [i, row] of path.entries()) {
       const children = candidates.childrenOf(chosen[row]).map((child) => candidates.at(child))
@@ -64,8 +73,10 @@ export class Calibration {
       for (const { token, rank, logProbability } of children) {
         const probability = Math.exp(logProbability)
         const bin = this.#children[childBin(rank, probability)]
-        bin.expected += probability
-        if (token === emitted[i]) bin.right++
+        for (const count of [bin.ever, bin.lately]) {
+          count.expected += probability
+          if (token === emitted[i]) count.right++
+        }
       }
     }
   }
