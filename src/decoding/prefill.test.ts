@@ -45,9 +45,10 @@ test('of a single token reads nothing', async () => {
   const target = model.createTarget()
   const started: Prefilled[] = []
   const drafter: Drafter = { ...plain, wants: 'features', start: (prefilled) => void started.push(prefilled) }
-  expect(await prefill(target, drafter, [3], { sampler })).toBe(true)
+  expect(await prefill(target, drafter, [3], { sampler, eosTokenIds: [7] })).toBe(true)
   expect(target.length).toBe(0)
-  expect(started).toEqual([{ tokens: [3], states: new Float32Array(), sampler, rule: 'target-draw' }])
+  const ends = new Set([7])
+  expect(started).toEqual([{ tokens: [3], states: new Float32Array(), sampler, rule: 'target-draw', ends }])
 })
 
 test('ends early when the stop sign is up, without a word to the drafter', async () => {
