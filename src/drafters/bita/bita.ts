@@ -33,14 +33,14 @@ export function bita(name: string, { riders, vocabSize, top }: BitaModel, tree: 
     name,
     riders,
 
-    start({ tokens, sampler, rule: acceptance, ...prefilled }) {
+    start({ tokens, sampler, rule: acceptance, ends: ending }) {
       // Siblings come without chance under `rejection`: masks know one level each, and a node's children are its cousins'.
       rule = childRule({ sampler, rule: acceptance }, { draws: false, count: mostChildren, told: top, vocabSize })
       history = new TokenHistory(tokens)
       guesses = nothing
       levels = 0
       groups = []
-      ends = prefilled.ends
+      ends = ending
     },
 
     propose(root, { rows }): Draft {

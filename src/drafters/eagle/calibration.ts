@@ -6,11 +6,12 @@ const binCount = 6
 const rankCount = 3
 /** How much the head's own word counts in a bin, in accepted guesses. */
 const prior = 1
-/** How much is left after a step of what was seen: of all texts, and of this one, whose beginning was another kind of text. */
+/** How much of what was seen is left after a step: of the texts of a session, and of the last lines of this one. */
 const memory = { ever: 0.999, lately: 0.93 }
+const spans = ['ever', 'lately'] as const
 /** How much the correction of all texts counts beside that of late, in accepted guesses. */
 const everPrior = 2
-/** The same of best children, which are few. */
+/** How much is left after a step of what was seen of best children, which are few. */
 const bestMemory = 0.98
 /** Of the best child of an accepted node, before anything is known. */
 const firstChance = 0.7
@@ -52,7 +53,7 @@ export class Calibration {
   /** Learns from every guess whose parent was accepted, also from those that did not enter the tree. */
   observe({ candidates, chosen, path, emitted }: GrownTree): void {
     for (const bin of this.#children)
-      for (const since of ['ever', 'lately'] as const) {
+      for (const since of spans) {
         bin[since].right *= memory[since]
         bin[since].expected *= memory[since]
       }

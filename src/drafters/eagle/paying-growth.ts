@@ -78,8 +78,8 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
         const children = (await expand(frontier.slice(0, Math.max(1, nodes)))).flat()
         const level: number[] = []
         for (const child of children) {
-          const { parent } = candidates.at(child)
-          chances[child] = chances[parent] * calibration.chance(candidates.at(child))
+          const candidate = candidates.at(child)
+          chances[child] = chances[candidate.parent] * calibration.chance(candidate)
           if (chances[child] < leastChance) continue
           level.push(child)
           insert(seen, chances[child])

@@ -12,8 +12,8 @@ export interface JacobiOptions {
 }
 
 /**
- * Of kept n-grams: tokens behind the one that they are found by, and how many are guessed. The next best of what was measured
- * with the demo model tuned for this, 3, 4 or 6 tokens and one to three n-grams, were longer passes for hardly more tokens.
+ * Of kept n-grams: tokens behind the one that they are found by, and how many are guessed. With the demo model tuned for this,
+ * n-grams of 3 and 4 tokens decided fewer, and a third n-gram hardly more (docs/decisions/0018).
  */
 const [ngramLength, ngramGuesses] = [6, 2]
 
@@ -51,7 +51,7 @@ export function jacobi({ block, ngrams = false }: JacobiOptions): Drafter {
     propose(root, { rows }) {
       const guesses = Math.min(block, rows) - 1
       iterate.length = Math.min(iterate.length, guesses)
-      if (kept !== undefined) kept.continue(root, iterate, guesses)
+      kept?.continue(root, iterate, guesses)
       while (iterate.length < guesses) iterate.push(text.draw())
       // The iterate comes first, so that its rows are those of a chain.
       return { tree: kept === undefined ? chain(root, iterate) : trie(root, [iterate, ...kept.after(root)], rows - 1) }

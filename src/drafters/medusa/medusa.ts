@@ -21,14 +21,14 @@ export function medusa(name: string, model: MedusaModel, tree: MedusaTree): Draf
     name,
     wants: 'features',
 
-    start({ tokens, states, sampler, rule: acceptance, ...prefilled }) {
+    start({ tokens, states, sampler, rule: acceptance, ends: ending }) {
       // Siblings come without chance under `rejection`: heads know one level each, and a node's children are its cousins'.
       const options = { draws: false, count: mostChildren, told: model.top, vocabSize }
       rule = childRule({ sampler, rule: acceptance }, options)
       history = new TokenHistory(tokens)
       feature = tokens.length > 1 ? states!.slice(-hiddenSize) : undefined
       guesses = undefined
-      ends = prefilled.ends
+      ends = ending
     },
 
     async propose(root, { rows }) {

@@ -2,6 +2,7 @@ import { generate, type LoadedModel } from '../../engine/index.ts'
 import {
   type Ask,
   type AskedWith,
+  type AskOptions,
   asPrompt,
   type CollectWhat,
   collectRows,
@@ -57,7 +58,7 @@ function askBlockwise(
     seed,
     block,
     request,
-  }: { readonly chat: boolean; readonly seed: number } & Pick<CollectTrajectoriesOptions, 'block' | 'request'>,
+  }: Pick<AskOptions, 'chat' | 'seed'> & Pick<CollectTrajectoriesOptions, 'block' | 'request'>,
 ): Ask<TrajectoryAnswer> {
   const drafter = blockwise(block)
   return ({ task, text: prompt, index }, signal) =>

@@ -1,5 +1,5 @@
 export { type Answer, type AnswerCounts, AnswerTally, parseAnswer } from './answers.ts'
-export { type Ask, type AskedWith, asPrompt, type NoAnswer, orNoRoom } from './ask.ts'
+export { type Ask, type AskedWith, type AskOptions, asPrompt, type NoAnswer, orNoRoom } from './ask.ts'
 export { type CollectOptions, collect, type RecordSink } from './collect.ts'
 export { type CollectAnswersOptions, type Collected, type CollectWhat, collectAnswers } from './collect-answers.ts'
 export { type CollectReporter, type CollectRowsOptions, collectRows, type RowTally } from './collect-rows.ts'
