@@ -231,11 +231,17 @@ int main() {
 
   promise("top-k agrees with sorting, also with equal and missing values", [] {
     Random random(9);
-    for (int trial = 0; trial < 500; trial++) {
-      const int width = 1 + random.below(60), k = 1 + random.below(width);
+    for (int trial = 0; trial < 1500; trial++) {
+      // Short rows, and long ones of which most is sorted out first: of few distinct values, of many, with both zeros.
+      const int width = trial % 3 == 0 ? 1 + random.below(60) : 200 + random.below(20000);
+      const int k = 1 + random.below(trial % 3 == 0 ? width : 1 + random.below(130));
+      const int distinct = trial % 2 == 0 ? 12 : 1 << 20, missing = trial % 5 == 0 ? 2 : 9;
       std::vector<float> x;
-      for (int i = 0; i < width; i++)
-        x.push_back(random.below(9) == 0 ? NAN : static_cast<float>(random.below(12)) - 5);
+      for (int i = 0; i < width; i++) {
+        const float value = static_cast<float>(random.below(distinct)) - 5;
+        x.push_back(random.below(missing) == 0 ? NAN : value == 0 && i % 2 ? -0.0f : value);
+      }
+      if (trial % 7 == 0) std::fill(x.begin() + width / 50, x.end(), trial % 2 ? NAN : -INFINITY);
       std::vector<int32_t> order(width), indices(k);
       for (int i = 0; i < width; i++) order[i] = i;
       std::sort(order.begin(), order.end(), [&](int a, int b) { return ranksBefore(x[a], a, x[b], b); });
@@ -243,7 +249,9 @@ int main() {
       topK(x.data(), width, k, values.data(), indices.data());
       order.resize(k);
       CHECK(indices == order);
-      for (int i = 0; i < k; i++) CHECK(values[i] == x[order[i]] || (std::isnan(values[i]) && std::isnan(x[order[i]])));
+      for (int i = 0; i < k; i++)
+        CHECK(std::isnan(x[order[i]]) ? std::isnan(values[i])
+                                      : values[i] == x[order[i]] && std::signbit(values[i]) == std::signbit(x[order[i]]));
     }
   });
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Target, TargetModel } from '../model/index.ts'
-import { measureCosts, measureRelativeCost, passCosts } from './costs.ts'
+import { measureCosts, measureGuessCosts, passCosts } from './costs.ts'
 
 /** A clock that only passes move, and a machine that gets slower with each of them. */
 let clock = 0
@@ -13,12 +13,18 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-function timed(ms: (rows: number) => number, disposed: string[] = [], name = ''): TargetModel {
+function timed(
+  ms: (rows: number) => number,
+  disposed: string[] = [],
+  name = '',
+  passed: () => void = () => {},
+): TargetModel {
   const target: Partial<Target> = {
     capacity: 256,
     length: 128,
     async forward({ tokens }) {
       clock += ms(tokens.length) * (1 + passes++ / 50)
+      passed()
       return {}
     },
     commit() {},
@@ -32,10 +38,29 @@ test('v(T) is what passes take, in passes of one row, also on a machine that get
   for (const rows of [1, 2, 4, 8, 32]) expect(v(rows)).toBeCloseTo((2 + rows / 4) / 2.25, 1)
 })
 
-test('the cost of one model in passes of another is measured in turns', async () => {
+test('guesses cost what they take in turns with the target: the first behind its pass more than the next', async () => {
   const disposed: string[] = []
-  const [small, large] = [timed(() => 1, disposed, 'small'), timed(() => 4, disposed, 'large')]
-  expect(await measureRelativeCost(small, 'top', large)).toBeCloseTo(0.25, 2)
+  let cold = true
+  const small = timed(
+    () => (cold ? 1.5 : 1),
+    disposed,
+    'small',
+    () => {
+      cold = false
+    },
+  )
+  const large = timed(
+    () => 4,
+    disposed,
+    'large',
+    () => {
+      cold = true
+    },
+  )
+  const { first, next } = await measureGuessCosts(small, 'top', large)
+  expect(first).toBeCloseTo(1.5 / 4, 1)
+  expect(next).toBeCloseTo(1 / 4, 1)
+  expect(next).toBeLessThan(0.8 * first)
   expect(disposed).toEqual(['large', 'small'])
 })
 

@@ -12,8 +12,8 @@ export interface PassCosts {
 const measuredRows = [2, 3, 4, 6, 8, 12, 16, 24, 32]
 /** As many as there is time for: passes of a small model are short, and easily disturbed. */
 const rounds = { least: 5, most: 25, ms: 1000 }
-const turns = 25
-export const warmUpMs = 100
+const turns = { least: 7, most: 25, ms: 300 }
+const warmUpMs = 100
 export const positions = 128
 
 /**
@@ -51,9 +51,7 @@ export async function measureCosts(model: TargetModel): Promise<PassCosts> {
     const ones: number[] = []
     const ratios = rows.map((): number[] => [])
     const begun = performance.now()
-    const goesOn = (round: number) =>
-      round < rounds.least || (round < rounds.most && performance.now() - begun < rounds.ms)
-    for (let round = 0; goesOn(round); round++)
+    for (let round = 0; goesOn(rounds, round, begun); round++)
       for (const [i, count] of rows.entries()) {
         const one = await pass(target, 1)
         ratios[i].push((await pass(target, count)) / one)
@@ -69,36 +67,62 @@ export async function measureCosts(model: TargetModel): Promise<PassCosts> {
 }
 
 /**
- * Time of a pass of one row of `model`, which yields `head`, in such passes of `reference`: taken in turns, since two
+ * Times of guesses of a draft model, in passes of the target of one row. The first of a step comes behind a pass of the target,
+ * which leaves little of the draft model in the processor's caches; those after it find what they need there.
+ */
+export interface GuessCosts {
+  readonly first: number
+  readonly next: number
+}
+
+/**
+ * Times of passes of one row of `model`, which yields `head`, in such passes of `reference`: taken in turns, since two
  * measurements one after the other may see a machine with more to do and one with less.
  */
-export async function measureRelativeCost(
+export async function measureGuessCosts(
   model: TargetModel,
   head: HeadOutput,
   reference: TargetModel,
-): Promise<number> {
+): Promise<GuessCosts> {
   const ours = await amidText(model)
   try {
-    return await relativeCost(() => pass(ours, 1, head), reference)
+    const [first, next] = await relativeCosts(
+      async () => [await pass(ours, 1, head), await pass(ours, 1, head)],
+      reference,
+    )
+    return { first, next }
   } finally {
     ours.dispose()
   }
 }
 
-/** Time that `ours` takes, of which it tells the milliseconds, in passes of one row of `reference`: taken in turns. */
-export async function relativeCost(ours: () => Promise<number>, reference: TargetModel): Promise<number> {
+/**
+ * Times of what `ours` does between passes of one row of `reference`, of which it tells the milliseconds, in such passes: taken
+ * in turns.
+ */
+export async function relativeCosts(
+  ours: () => Promise<readonly number[]>,
+  reference: TargetModel,
+): Promise<readonly number[]> {
   const theirs = await amidText(reference)
   try {
-    const ratio = async () => (await ours()) / (await pass(theirs, 1))
+    const ratios = async () => {
+      const unit = await pass(theirs, 1)
+      return (await ours()).map((ms) => ms / unit)
+    }
     // A pass of a small model is mostly our own code around the kernels, which gets its speed by running.
     const begun = performance.now()
-    for (let turn = 0; turn < 3 || performance.now() - begun < warmUpMs; turn++) await ratio()
-    const ratios: number[] = []
-    for (let turn = 0; turn < turns; turn++) ratios.push(await ratio())
-    return median(ratios)
+    for (let turn = 0; turn < 3 || performance.now() - begun < warmUpMs; turn++) await ratios()
+    const seen: (readonly number[])[] = []
+    for (const warm = performance.now(); goesOn(turns, seen.length, warm); ) seen.push(await ratios())
+    return seen[0].map((_, i) => median(seen.map((turn) => turn[i])))
   } finally {
     theirs.dispose()
   }
+}
+
+function goesOn({ least, most, ms }: typeof rounds, done: number, begun: number): boolean {
+  return done < least || (done < most && performance.now() - begun < ms)
 }
 
 /** A text in the making of some 128 positions, whose passes may have these riders. */

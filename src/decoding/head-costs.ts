@@ -1,43 +1,53 @@
-import { median } from '../median.ts'
 import type { EagleHeadModel, EagleText, LearnedRiders, MedusaModel, TargetModel } from '../model/index.ts'
-import { amidText, type PassCosts, pass, passCosts, positions, relativeCost, warmUpMs } from './costs.ts'
+import { amidText, type PassCosts, passCosts, positions, relativeCosts } from './costs.ts'
 
 const measuredRows = [1, 2, 4, 8, 16]
-const rounds = 7
 
 /**
- * Time of passes of a head that yield its likeliest tokens, in passes of one row of its target, as a function of rows: taken in
- * turns, behind some 128 positions. What enters is read from the target's states, as in the first pass of a step.
+ * Times of passes of a head of so many rows, in passes of the target of one row. The first one of a step comes behind a pass
+ * of the target, which leaves little of the head in the processor's caches; those after it find what they need there.
  */
-export async function measureHeadCosts(
-  head: EagleHeadModel,
-  reference: TargetModel,
-): Promise<(rows: number) => number> {
+export interface HeadCosts {
+  first(rows: number): number
+  next(rows: number): number
+}
+
+/**
+ * What passes of a head cost that yield its likeliest tokens: taken in turns with passes of its target, behind some 128
+ * positions. What enters is read from the target's states, as in the first pass of a step.
+ */
+export async function measureHeadCosts(head: EagleHeadModel, reference: TargetModel): Promise<HeadCosts> {
   const text = head.createText()
-  const target = await amidText(reference)
   try {
     const filled = Math.min(positions, text.capacity >> 1)
     await headPass(text, filled)
     text.commit(Array.from({ length: filled }, (_, row) => row))
     const counts = measuredRows.filter((rows) => rows <= text.capacity - filled)
-    const ratio = async (rows: number) => (await headPass(text, rows)) / (await pass(target, 1))
-    // A pass of a small model is mostly our own code around the kernels, which gets its speed by running.
-    const begun = performance.now()
-    do for (const rows of counts) await ratio(rows)
-    while (performance.now() - begun < warmUpMs)
-    const ratios = counts.map((): number[] => [])
-    for (let round = 0; round < rounds; round++)
-      for (const [i, rows] of counts.entries()) ratios[i].push(await ratio(rows))
-    const [one, ...more] = ratios.map(median)
-    const { v } = passCosts(
-      1,
-      more.map((cost, i) => [counts[i + 1], cost / one] as const),
-    )
-    return (rows) => one * v(rows)
+    const firsts: [rows: number, cost: number][] = []
+    const others: [rows: number, cost: number][] = []
+    for (const rows of counts) {
+      const [first, next] = await relativeCosts(
+        async () => [await headPass(text, rows), await headPass(text, rows)],
+        reference,
+      )
+      firsts.push([rows, first])
+      others.push([rows, next])
+    }
+    return { first: throughPoints(firsts), next: throughPoints(others) }
   } finally {
     text.dispose()
-    target.dispose()
   }
+}
+
+/** Costs of any number of rows from those of a few, the first of which is one row. */
+function throughPoints([[, one], ...more]: readonly (readonly [rows: number, cost: number])[]): (
+  rows: number,
+) => number {
+  const { v } = passCosts(
+    1,
+    more.map(([rows, cost]) => [rows, cost / one] as const),
+  )
+  return (rows) => one * v(rows)
 }
 
 /** Time of a pass of Medusa heads that yields their likeliest tokens, in passes of one row of their target. */
@@ -46,9 +56,9 @@ export async function measureMedusaCost(heads: MedusaModel, reference: TargetMod
   const ours = async () => {
     const from = performance.now()
     await heads.forward(feature, ['top'])
-    return performance.now() - from
+    return [performance.now() - from]
   }
-  return relativeCost(ours, reference)
+  return (await relativeCosts(ours, reference))[0]
 }
 
 /**
@@ -70,9 +80,10 @@ export async function measureRidersCost(
       const from = performance.now()
       const { features } = await target.forward(rows, { head: 'argmax', headRows: [0], features: true })
       await target.head(features!.subarray(hiddenSize), ['top'])
-      return performance.now() - from
+      return [performance.now() - from]
     }
-    return Math.max(0, (await relativeCost(ours, model)) - v(count + 1))
+    const [cost] = await relativeCosts(ours, model)
+    return Math.max(0, cost - v(count + 1))
   } finally {
     target.dispose()
   }

@@ -1,5 +1,5 @@
 export { type Arithmetic, type Chance, floats } from './arithmetic.ts'
-export { measureCosts, measureRelativeCost, type PassCosts, passCosts } from './costs.ts'
+export { type GuessCosts, measureCosts, measureGuessCosts, type PassCosts, passCosts } from './costs.ts'
 export { type DecodeOptions, decode, type PrefillOptions, prefill, type Step, type StopSign } from './decode.ts'
 export { createDetokeniser, type Detokeniser } from './detokenise.ts'
 export {
@@ -12,7 +12,7 @@ export {
   type Prefilled,
   type Verdict,
 } from './drafter.ts'
-export { measureHeadCosts, measureMedusaCost, measureRidersCost } from './head-costs.ts'
+export { type HeadCosts, measureHeadCosts, measureMedusaCost, measureRidersCost } from './head-costs.ts'
 export { rejection } from './rejection.ts'
 export {
   createSampler,

@@ -1,5 +1,5 @@
 import type { EagleKind } from '../checkpoint/index.ts'
-import type { PassCosts } from '../decoding/index.ts'
+import type { GuessCosts, HeadCosts, PassCosts } from '../decoding/index.ts'
 import type { EagleHeadModel, LearnedRiders, MedusaModel, TargetModel } from '../model/index.ts'
 import { commonTop } from './trees/children.ts'
 
@@ -52,11 +52,8 @@ export interface BitaDrafting {
   cost(): Promise<number>
 }
 
-/** Time of a pass of so many rows of a head, in passes of the target of one row. */
-export type HeadCosts = (rows: number) => number
-
 export interface DraftingModel {
   readonly model: TargetModel
-  /** Time of one guess: a pass of one row, in passes of the target of one row; measured when first asked for. */
-  guessCost(): Promise<number>
+  /** What guesses cost; measured when first asked for. */
+  guessCosts(): Promise<GuessCosts>
 }

@@ -120,7 +120,7 @@ function brooding(): Policy {
   }
 }
 
-const costs = { target: passCosts(1, [[4, 1.2]]), guess: 0.25 }
+const costs = { target: passCosts(1, [[4, 1.2]]), guess: { first: 0.25, next: 0.25 } }
 const policies: [string, () => Policy][] = [
   ['constant', () => constant(2)],
   ['heuristic', () => heuristic(1)],

@@ -6,7 +6,6 @@ export {
   type DraftingModel,
   type EagleDrafting,
   forAnyDrafter,
-  type HeadCosts,
   type MedusaDrafting,
 } from './context.ts'
 export { type DraftModelOptions, draftModel, draftTop } from './draft/draft-model.ts'

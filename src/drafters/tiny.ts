@@ -45,10 +45,10 @@ export function tinyContext(target: TargetModel, draft: TargetModel): DrafterCon
   return {
     target,
     costs,
-    openModel: async () => ({ model: draft, guessCost: async () => 0.1 }),
+    openModel: async () => ({ model: draft, guessCosts: async () => ({ first: 0.1, next: 0.1 }) }),
     openEagleHead: async (_path, _beside, { kind, top }) => ({
       model: await tinyHead(kind, target, tinyTarget().source, { top }),
-      costs: async () => (rows) => 0.1 + 0.01 * rows,
+      costs: async () => ({ first: (rows) => 0.1 + 0.01 * rows, next: (rows) => 0.05 + 0.01 * rows }),
     }),
     openMedusaHeads: async (_path, _beside, { top }) => ({
       model: await tinyMedusa(target, tinyTarget().source, { top }),

@@ -13,9 +13,9 @@ import {
 } from '../checkpoint/index.ts'
 import {
   measureCosts,
+  measureGuessCosts,
   measureHeadCosts,
   measureMedusaCost,
-  measureRelativeCost,
   measureRidersCost,
 } from '../decoding/index.ts'
 import type { BitaDrafting, DrafterContext, DraftingModel, EagleDrafting, MedusaDrafting } from '../drafters/index.ts'
@@ -61,7 +61,7 @@ export function createDraftingResources({
         await loaded.dispose()
         await draft.close()
       }
-      return { model: loaded, guessCost: once(() => measureRelativeCost(loaded, 'top', model)), close }
+      return { model: loaded, guessCosts: once(() => measureGuessCosts(loaded, 'top', model)), close }
     } catch (error) {
       await draft.close()
       throw error

@@ -128,7 +128,7 @@ export class Target {
     const outputs = ['features', ...taps.map((layer) => `tap ${layer}`)]
     const depths = this.#depths.slice(0, held)
     for (const parent of parents) depths.push(parent < 0 ? 0 : depths[parent] + 1)
-    const positions = Int32Array.from(tokens, (_, i) => this.length + depths[held + i])
+    const positions = tokens.map((_, i) => this.length + depths[held + i])
     const run = await this.#trunk.run(
       { x, positions: { dtype: 'i32', shape: [tokens.length], data: positions } },
       { rows: { cache: this.#cache, parents, held, ridersFrom }, outputs },

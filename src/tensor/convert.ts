@@ -13,32 +13,41 @@ import type { Tensor } from './tensor.ts'
  * Throws code `unsupported` for other element types.
  */
 export function toFloat32(tensor: Tensor): Float32Array {
-  switch (tensor.dtype) {
-    case 'f32':
-      return tensor.data as Float32Array
-    case 'f16':
-      return float16ToFloat32(tensor.data as Uint16Array)
-    case 'bf16':
-      return bfloat16ToFloat32(tensor.data as Uint16Array)
-    default:
-      throw new PacelineError('unsupported', `expected a tensor of f32, f16 or bf16, got ${tensor.dtype}`)
-  }
+  if (tensor.dtype === 'f32') return tensor.data as Float32Array
+  const values = new Float32Array(tensor.data.length)
+  copyAsFloat32(tensor, 0, values.length, values, 0)
+  return values
+}
+
+/** Puts `count` elements from `start` on into `to`, from `at` on, as `toFloat32` converts them. */
+export function copyAsFloat32(
+  { dtype, data }: Tensor,
+  start: number,
+  count: number,
+  to: Float32Array,
+  at: number,
+): void {
+  if (dtype === 'f32') {
+    to.set((data as Float32Array).subarray(start, start + count), at)
+  } else if (dtype === 'f16') {
+    const table = float16Values()
+    const bits = data as Uint16Array
+    for (let i = 0; i < count; i++) to[at + i] = table[bits[start + i]]
+  } else if (dtype === 'bf16') {
+    const bits = data as Uint16Array
+    const valueBits = new Uint32Array(to.buffer, to.byteOffset, to.length)
+    for (let i = 0; i < count; i++) valueBits[at + i] = bits[start + i] << 16
+  } else throw new PacelineError('unsupported', `expected a tensor of f32, f16 or bf16, got ${dtype}`)
 }
 
 /** f16 bit patterns -> values. */
 export function float16ToFloat32(bits: Uint16Array): Float32Array {
-  const table = float16Values()
-  const values = new Float32Array(bits.length)
-  for (let i = 0; i < bits.length; i++) values[i] = table[bits[i]]
-  return values
+  return toFloat32({ dtype: 'f16', shape: [bits.length], data: bits })
 }
 
 /** bf16 bit patterns -> values. */
 export function bfloat16ToFloat32(bits: Uint16Array): Float32Array {
-  const values = new Float32Array(bits.length)
-  const valueBits = new Uint32Array(values.buffer)
-  for (let i = 0; i < bits.length; i++) valueBits[i] = bits[i] << 16
-  return values
+  return toFloat32({ dtype: 'bf16', shape: [bits.length], data: bits })
 }
 
 /** Values -> f16 bit patterns. Magnitudes from 65,520 become infinity, those up to 2^-25 become zero. */

@@ -1,5 +1,6 @@
 export {
   bfloat16ToFloat32,
+  copyAsFloat32,
   float16Bits,
   float16ToFloat32,
   float16Value,

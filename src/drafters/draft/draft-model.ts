@@ -152,7 +152,7 @@ class DraftText {
   async #read(tokens: readonly number[], head?: readonly HeadOutput[]): Promise<RowOutputs> {
     // Padding that only the target has cannot be read: any token will do for a guess at what follows it.
     const own = this.#model.spec.vocabSize
-    const rows = Int32Array.from(tokens, (token) => (token < own ? token : 0))
+    const rows = new Int32Array(tokens).map((token) => (token < own ? token : 0))
     const pass = { tokens: rows, parents: rows.map((_, i) => i - 1) }
     const outputs = await this.#model.forward(pass, head ? { head, headRows: [rows.length - 1] } : {})
     this.#model.commit(rows.map((_, i) => i))

@@ -16,10 +16,10 @@ export const draftMethod: Method = {
   read({ name, variant = policies[0], path }) {
     const policy = readPolicy({ name, variant }, policies)
     return async (context) => {
-      const { model, guessCost } = await context.openModel(path, draftFolder, { top: draftTop })
+      const { model, guessCosts } = await context.openModel(path, draftFolder, { top: draftTop })
       const made = await policy({
         context,
-        guessCost,
+        guessCosts,
         readJson: (file) => context.readJson(path, draftFolder, file),
       })
       return draftModel(model, made, { vocabSize: context.target.spec.vocabSize })

@@ -6,13 +6,13 @@ const binCount = 6
 const rankCount = 3
 /** How much the head's own word counts in a bin, in accepted guesses. */
 const prior = 1
-/** How much of what was seen is left after a step: of the texts of a session, and of the last lines of this one. */
-const memory = { ever: 0.999, lately: 0.93 }
-const spans = ['ever', 'lately'] as const
+/**
+ * How much of what was seen is left after a step: of the texts of a session, of the last lines of this one, and of best
+ * children, which are few.
+ */
+const memory = { ever: 0.999, lately: 0.93, best: 0.98 }
 /** How much the correction of all texts counts beside that of late, in accepted guesses. */
 const everPrior = 2
-/** How much is left after a step of what was seen of best children, which are few. */
-const bestMemory = 0.98
 /** Of the best child of an accepted node, before anything is known. */
 const firstChance = 0.7
 
@@ -23,65 +23,87 @@ const firstChance = 0.7
  * often they said, corrects them: lately, and where that says little, ever.
  */
 export class Calibration {
-  readonly #children = Array.from({ length: rankCount * binCount }, () => ({
-    ever: { right: 0, expected: 0 },
-    lately: { right: 0, expected: 0 },
-  }))
-  /** Of the best child, by the probability of its parent; the root has a bin of its own. */
-  readonly #best = Array.from({ length: binCount + 1 }, () => ({ right: 0, seen: 0 }))
-  readonly #all = { right: 0, seen: 0 }
+  readonly #ever = new Tally(rankCount * binCount)
+  readonly #lately = new Tally(rankCount * binCount)
+  /** Of the best child, by the probability of its parent; the root has a bin of its own, and all together the last one. */
+  readonly #best = new Tally(binCount + 2)
 
   /** The chance that a guess is accepted where its parent is. */
   chance({ rank, logProbability }: Candidate): number {
     const probability = Math.exp(logProbability)
-    const { ever, lately } = this.#children[childBin(rank, probability)]
-    const correction = (ever.right + prior) / (ever.expected + prior)
-    return Math.min(1, (probability * (lately.right + everPrior * correction)) / (lately.expected + everPrior))
+    const bin = childBin(rank, probability)
+    const correction = (this.#ever.right[bin] + prior) / (this.#ever.expected[bin] + prior)
+    const right = this.#lately.right[bin] + everPrior * correction
+    return Math.min(1, (probability * right) / (this.#lately.expected[bin] + everPrior))
   }
 
   /** The mean chance of the likeliest child of an accepted node. */
   get anyBestChild(): number {
-    return (this.#all.right + prior * firstChance) / (this.#all.seen + prior)
+    return (this.#best.right[anyParent] + prior * firstChance) / (this.#best.expected[anyParent] + prior)
   }
 
   /** The same of nodes that were as probable as this one. */
   bestChild(node: Candidate): number {
-    const { right, seen } = this.#best[parentBin(node)]
-    return (right + prior * this.anyBestChild) / (seen + prior)
+    const bin = parentBin(node)
+    return (this.#best.right[bin] + prior * this.anyBestChild) / (this.#best.expected[bin] + prior)
   }
 
   /** Learns from every guess whose parent was accepted, also from those that did not enter the tree. */
   observe({ candidates, chosen, path, emitted }: GrownTree): void {
-    for (const bin of this.#children)
-      for (const since of spans) {
-        bin[since].right *= memory[since]
-        bin[since].expected *= memory[since]
-      }
-    for (const count of [...this.#best, this.#all]) {
-      count.right *= bestMemory
-      count.seen *= bestMemory
-    }
-    for (const [i, row] of path.entries()) {
-      const children = candidates.childrenOf(chosen[row]).map((child) => candidates.at(child))
+    this.#ever.forget(memory.ever)
+    this.#lately.forget(memory.lately)
+    this.#best.forget(memory.best)
+    for (let i = 0; i < path.length; i++) {
+      const parent = chosen[path[i]]
+      const children = candidates.childrenOf(parent)
       if (children.length === 0) return
       // By what was known when it was guessed.
-      const chances = children.map((child) => this.chance(child))
-      const best = children[chances.indexOf(Math.max(...chances))]
-      for (const count of [this.#best[parentBin(candidates.at(chosen[row]))], this.#all]) {
-        count.seen++
-        if (best.token === emitted[i]) count.right++
+      let best = { token: -1, chance: -1 }
+      for (const child of children) {
+        const candidate = candidates.at(child)
+        const chance = this.chance(candidate)
+        if (chance > best.chance) best = { token: candidate.token, chance }
       }
-      for (const { token, rank, logProbability } of children) {
+      const bestIsRight = best.token === emitted[i]
+      this.#best.count(parentBin(candidates.at(parent)), 1, bestIsRight)
+      this.#best.count(anyParent, 1, bestIsRight)
+      for (const child of children) {
+        const { token, rank, logProbability } = candidates.at(child)
         const probability = Math.exp(logProbability)
-        const bin = this.#children[childBin(rank, probability)]
-        for (const count of [bin.ever, bin.lately]) {
-          count.expected += probability
-          if (token === emitted[i]) count.right++
-        }
+        const bin = childBin(rank, probability)
+        this.#ever.count(bin, probability, token === emitted[i])
+        this.#lately.count(bin, probability, token === emitted[i])
       }
     }
   }
 }
+
+/** How many guesses of each bin came true, and how many were expected to. */
+class Tally {
+  readonly right: Float64Array
+  readonly expected: Float64Array
+
+  constructor(bins: number) {
+    this.right = new Float64Array(bins)
+    this.expected = new Float64Array(bins)
+  }
+
+  count(bin: number, expected: number, right: boolean): void {
+    this.expected[bin] += expected
+    if (right) this.right[bin]++
+  }
+
+  forget(memory: number): void {
+    for (let bin = 0; bin < this.right.length; bin++) {
+      this.right[bin] *= memory
+      this.expected[bin] *= memory
+    }
+  }
+}
+
+/** Bins of parents: those of their probability, the root, and all. */
+const rootParent = binCount
+const anyParent = binCount + 1
 
 function childBin(rank: number, probability: number): number {
   return Math.min(rankCount - 1, rank) * binCount + binOf(probability)
@@ -92,5 +114,5 @@ function binOf(probability: number): number {
 }
 
 function parentBin({ parent, logProbability }: Candidate): number {
-  return parent < 0 ? binCount : binOf(Math.exp(logProbability))
+  return parent < 0 ? rootParent : binOf(Math.exp(logProbability))
 }

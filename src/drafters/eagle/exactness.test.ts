@@ -40,7 +40,7 @@ const pairs: Pair[] = [...toyPairs(2, 5).slice(0, 3), ...toyPairs(3, 6).slice(0,
 }))
 
 const shape = shapeOf(['0', '1', '00'])
-const costs = { target: passCosts(1, [[8, 1.2]]), head: () => 0.05 }
+const costs = { target: passCosts(1, [[8, 1.2]]), head: { first: () => 0.05, next: () => 0.05 } }
 const growths: [string, () => Growth][] = [
   ['EAGLE-1', () => staticGrowth(shape)],
   ['EAGLE-1 of the size that pays', () => payingStaticGrowth(shape, costs)],

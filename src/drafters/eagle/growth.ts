@@ -32,6 +32,8 @@ export interface GrownTree {
 export interface Growth {
   /** Children of a node that it looks at. */
   readonly width: number
+  /** Children less likely than this are not worth a look; all are unless given. Of no use where siblings are drawn. */
+  readonly leastProbability?: number
   /**
    * Under `rejection` siblings are drawn from the head's distribution without replacement, in the order of their ranks:
    * only for trees whose shape is known before anything is drawn. Others choose their guesses without chance.

@@ -32,7 +32,7 @@ interface Waiting {
 export class HeadText {
   readonly #text: EagleText
   readonly #model: EagleHeadModel
-  readonly #growth: Pick<Growth, 'draws' | 'width'>
+  readonly #growth: Pick<Growth, 'draws' | 'width' | 'leastProbability'>
   #rule!: ChildRule
   #history!: TokenHistory
   /** The text as far as the cache knows it: pair i is the state of token i, and token i + 1. */
@@ -44,7 +44,7 @@ export class HeadText {
   /** The head's context has no room for what came: the text goes on without it. */
   #full = false
 
-  constructor(model: EagleHeadModel, growth: Pick<Growth, 'draws' | 'width'>) {
+  constructor(model: EagleHeadModel, growth: Pick<Growth, 'draws' | 'width' | 'leastProbability'>) {
     this.#text = model.createText()
     this.#model = model
     this.#growth = growth
@@ -53,9 +53,9 @@ export class HeadText {
   /** Reads the prompt's pairs but the last one; those it shares with the text before are there already. */
   async begin({ tokens, states, sampler, rule }: Prefilled): Promise<void> {
     this.#history = new TokenHistory(tokens)
-    const { width: count, draws } = this.#growth
+    const { width: count, draws, leastProbability = 0 } = this.#growth
     const { top: told, spec } = this.#model
-    this.#rule = childRule({ sampler, rule }, { draws, count, told, vocabSize: spec.vocabSize })
+    this.#rule = childRule({ sampler, rule }, { draws, count, leastProbability, told, vocabSize: spec.vocabSize })
     this.#forgetGuesses()
     const pairs = tokens.length - 1
     let shared = 0
@@ -95,9 +95,9 @@ export class HeadText {
     const parents = fitting.map((node) => this.#read.get(candidates.at(node).parent)!)
     const outputs = await this.#text.forward(
       {
-        tokens: Int32Array.from(fitting, (node) => candidates.at(node).token),
+        tokens: new Int32Array(fitting.map((node) => candidates.at(node).token)),
         states: concatenate(parents.map(({ state }) => state)),
-        parents: Int32Array.from(parents, ({ row }) => row),
+        parents: new Int32Array(parents.map(({ row }) => row)),
         held,
       },
       this.#rule.wants,
@@ -150,7 +150,7 @@ export class HeadText {
     const end = tokens.length - left
     let last: { outputs: EagleOutputs; row: number } | undefined
     for (let start = 0; start < end; start += prefillRows) {
-      const rows = Int32Array.from(tokens.slice(start, Math.min(end, start + prefillRows)))
+      const rows = new Int32Array(tokens.slice(start, Math.min(end, start + prefillRows)))
       const outputs = await this.#text.forward(
         {
           tokens: rows,

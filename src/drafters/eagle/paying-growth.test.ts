@@ -5,7 +5,10 @@ import { payingGrowth } from './paying-growth.ts'
 import { growing, grown, type Table } from './tables.ts'
 
 /** v grows by `slope` a row; a pass of the head costs `pass`. */
-const costs = (slope: number, pass: number) => ({ target: passCosts(1, [[129, 1 + 128 * slope]]), head: () => pass })
+const costs = (slope: number, pass: number) => ({
+  target: passCosts(1, [[129, 1 + 128 * slope]]),
+  head: { first: () => pass, next: () => pass },
+})
 /** Children with these probabilities everywhere. */
 const everywhere =
   (...probabilities: number[]): Table =>
@@ -53,7 +56,7 @@ test('a dear row does not hide cheap ones behind it', async () => {
     [8, 1.95],
   ])
   const flat: Table = (path) => (path === '' ? { a: 0.4, b: 0.3, c: 0.25 } : {})
-  const { tree } = await growing(payingGrowth({ target: step, head: () => 0 }), flat)
+  const { tree } = await growing(payingGrowth({ target: step, head: { first: () => 0, next: () => 0 } }), flat)
   expect(tree).toEqual(['a', 'b', 'c'])
 })
 

@@ -10,6 +10,8 @@ const width = 10
 const horizon = 4
 /** Guesses less likely than this are not thought about: hardly a row is so cheap, and most of what the head says is that. */
 const leastChance = 0.02
+/** Nor are those that the head holds less likely, corrected or not. */
+const leastProbability = leastChance / 5
 /** How fast the speed of late forgets. */
 const memory = 0.98
 /** Where guessing does not pay, the head is asked after so many steps all the same, or no one would notice that it pays again. */
@@ -28,34 +30,38 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
   let [tokens, time] = [1, 1]
   let idle = 0
 
-  /** How many of these nodes are worth a pass, by falling chance: 0 where none is. `seen` are chances, falling. */
+  /** How many nodes of the frontier are worth a pass, the likeliest first: 0 where none is. `seen` are chances, falling. */
   function nodesWorthAPass(
-    frontier: readonly number[],
+    frontier: Ranked,
     candidates: Candidates,
-    chances: readonly number[],
     seen: readonly number[],
     { guesses, rootRows }: GrowthLimits,
   ): number {
     const speed = tokens / time
     const now = worth.of(seen, [], guesses, speed).value
+    const further = calibration.anyBestChild
     let nodes = 0
     let gain = 0
-    const further = calibration.anyBestChild
     const hopes: number[] = []
-    for (let i = 0; i < Math.min(width, frontier.length); i++) {
-      const node = frontier[i]
-      insert(hopes, chances[node] * calibration.bestChild(candidates.at(node)))
-      let drafting = head(node === 0 ? rootRows : i + 1)
+    for (let i = 0; i < Math.min(width, frontier.nodes.length); i++) {
+      const node = frontier.nodes[i]
+      insert(hopes, frontier.chances[i] * calibration.bestChild(candidates.at(node)))
+      let drafting = node === 0 ? head.first(rootRows) : head.next(i + 1)
       const ahead = hopes.slice()
+      let hoped = hopes.reduce((sum, chance) => sum + chance, 0)
       for (let level = 1, chance = hopes[0]; level <= horizon; level++) {
-        const won = worth.of(seen, ahead, guesses, speed).value - now - speed * drafting
-        if (won > gain) {
-          nodes = i + 1
-          gain = won
+        // Guesses win no more than their chances, rows being what they are: mostly that is an answer.
+        if (hoped - speed * drafting > gain) {
+          const won = worth.of(seen, ahead, guesses, speed).value - now - speed * drafting
+          if (won > gain) {
+            nodes = i + 1
+            gain = won
+          }
         }
         chance *= further
+        hoped += chance
         insert(ahead, chance)
-        drafting += head(1)
+        drafting += head.next(1)
       }
     }
     return nodes
@@ -63,55 +69,61 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
 
   return {
     width,
+    leastProbability,
     draws: false,
     async grow(candidates, expand, limits) {
-      /** By candidate: that it is accepted with all before it. The root is. */
-      const chances = [1]
-      /** Of the guesses that are thought about, falling. */
-      const seen: number[] = []
-      const guesses: number[] = []
-      let frontier: readonly number[] = [0]
-      while (frontier.length > 0) {
-        const probes = frontier[0] === 0 && idle >= probeEvery
-        const nodes = nodesWorthAPass(frontier, candidates, chances, seen, limits)
+      /** Guesses that are thought about, by the chance that they are accepted with all before them. */
+      const seen = new Ranked()
+      let frontier = new Ranked()
+      frontier.add(0, 1)
+      while (frontier.nodes.length > 0) {
+        const probes = frontier.nodes[0] === 0 && idle >= probeEvery
+        const nodes = nodesWorthAPass(frontier, candidates, seen.chances, limits)
         if (nodes === 0 && !probes) break
-        const children = (await expand(frontier.slice(0, Math.max(1, nodes)))).flat()
-        const level: number[] = []
-        for (const child of children) {
-          const candidate = candidates.at(child)
-          chances[child] = chances[candidate.parent] * calibration.chance(candidate)
-          if (chances[child] < leastChance) continue
-          level.push(child)
-          insert(seen, chances[child])
+        const expanded = frontier.nodes.slice(0, Math.max(1, nodes))
+        const children = await expand(expanded)
+        const level = new Ranked()
+        for (let i = 0; i < expanded.length; i++) {
+          for (const child of children[i]) {
+            const chance = frontier.chances[i] * calibration.chance(candidates.at(child))
+            if (chance < leastChance) continue
+            seen.add(child, chance)
+            if (!candidates.isEnd(child)) level.add(child, chance)
+          }
         }
-        guesses.push(...level)
-        frontier = likeliest(
-          level.filter((child) => !candidates.isEnd(child)),
-          chances,
-        )
+        frontier = level
       }
-      const { count } = worth.of(seen, [], limits.guesses, tokens / time)
-      const kept = likeliest(guesses, chances).slice(0, count)
-      return [0, ...kept.sort((a, b) => a - b)]
+      const { count } = worth.of(seen.chances, [], limits.guesses, tokens / time)
+      return [0, ...seen.nodes.slice(0, count).sort((a, b) => a - b)]
     },
     observe(tree) {
       const { chosen, passes, path } = tree
       calibration.observe(tree)
       idle = passes.length === 0 ? idle + 1 : 0
       tokens = memory * tokens + path.length
-      time = memory * time + passes.reduce((sum, rows) => sum + head(rows), target.v(chosen.length))
+      time = memory * time + target.v(chosen.length)
+      for (const [i, rows] of passes.entries()) time += i === 0 ? head.first(rows) : head.next(rows)
     },
   }
 }
 
-/** Puts a number where it belongs in a short list that falls. */
-function insert(falling: number[], value: number): void {
+/** Candidates by falling chance, the earlier one first among equals: parents before their children. */
+class Ranked {
+  readonly nodes: number[] = []
+  readonly chances: number[] = []
+
+  add(node: number, chance: number): void {
+    const at = insert(this.chances, chance)
+    this.nodes.push(node)
+    for (let i = this.nodes.length - 1; i > at; i--) this.nodes[i] = this.nodes[i - 1]
+    this.nodes[at] = node
+  }
+}
+
+/** Puts a number where it belongs in a short list that falls, behind its equals, and tells where. */
+function insert(falling: number[], value: number): number {
   let at = falling.push(value) - 1
   for (; at > 0 && falling[at - 1] < value; at--) falling[at] = falling[at - 1]
   falling[at] = value
-}
-
-/** By falling chance, the earlier one first among equals: parents before their children. */
-function likeliest(indices: readonly number[], chances: readonly number[]): number[] {
-  return indices.toSorted((a, b) => chances[b] - chances[a] || a - b)
+  return at
 }

@@ -9,7 +9,10 @@ import { growing, grown, type Table } from './tables.ts'
 const published = shapeOf(publishedPaths)
 const any: Table = () => ({ a: 0.4, b: 0.3, c: 0.2, d: 0.1 })
 /** v grows by `slope` a row; a pass of the head costs `pass`. */
-const costs = (slope: number, pass: number) => ({ target: passCosts(1, [[65, 1 + 64 * slope]]), head: () => pass })
+const costs = (slope: number, pass: number) => ({
+  target: passCosts(1, [[65, 1 + 64 * slope]]),
+  head: { first: () => pass, next: () => pass },
+})
 
 describe('the size', () => {
   test('is that of the most tokens per time', () => {

@@ -48,6 +48,6 @@ export function bestSizes(
   return sizesThatPay(guesses, target, (size, tokens) => {
     const [, ...levels] = expandedByLevel(shape, order.slice(0, size + 1))
     // The first pass reads what the step before decided: as many pairs as a step emits tokens.
-    return head(tokens) + levels.reduce((sum, rows) => sum + head(rows), 0)
+    return head.first(tokens) + levels.reduce((sum, rows) => sum + head.next(rows), 0)
   })
 }

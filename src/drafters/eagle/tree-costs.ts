@@ -1,5 +1,4 @@
-import type { PassCosts } from '../../decoding/index.ts'
-import type { HeadCosts } from '../context.ts'
+import type { HeadCosts, PassCosts } from '../../decoding/index.ts'
 
 /** What a tree costs, in passes of the target of one row. */
 export interface TreeCosts {

@@ -9,14 +9,14 @@ const flat = rows(0)
 
 test('drafts nothing where a guess costs more than it can win', () => {
   const sure = repeated(guessed(0.99))
-  expect(drafted(costAware({ target: flat, guess: 1 }), sure)).toBe(0)
-  expect(drafted(costAware({ target: rows(1), guess: 0 }), sure)).toBe(0)
-  expect(drafted(costAware({ target: rows(0.4), guess: 0.6 }), sure)).toBe(0)
+  expect(drafted(costAware({ target: flat, guess: { first: 1, next: 1 } }), sure)).toBe(0)
+  expect(drafted(costAware({ target: rows(1), guess: { first: 0, next: 0 } }), sure)).toBe(0)
+  expect(drafted(costAware({ target: rows(0.4), guess: { first: 0.6, next: 0.6 } }), sure)).toBe(0)
 })
 
 test('drafts further when the drafter is surer', () => {
   const lengths = [0.2, 0.5, 0.8, 0.95].map((p) =>
-    drafted(costAware({ target: flat, guess: 0.1 }), repeated(guessed(p))),
+    drafted(costAware({ target: flat, guess: { first: 0.1, next: 0.1 } }), repeated(guessed(p))),
   )
   expect(lengths).toEqual([...lengths].sort((a, b) => a - b))
   expect(new Set(lengths).size).toBe(4)
@@ -24,7 +24,7 @@ test('drafts further when the drafter is surer', () => {
 })
 
 test('stops after a guess that is unlikely, whatever was sure before it', () => {
-  const policy = costAware({ target: flat, guess: 0.1 })
+  const policy = costAware({ target: flat, guess: { first: 0.1, next: 0.1 } })
   expect(
     drafted(
       policy,
@@ -34,15 +34,18 @@ test('stops after a guess that is unlikely, whatever was sure before it', () => 
 })
 
 test('drafts less far where rows cost more, and where the drafter does', () => {
-  const length = (slope: number, guess: number) =>
-    drafted(costAware({ target: rows(slope), guess }), repeated(guessed(0.9)))
+  const length = (slope: number, next: number, first = next) =>
+    drafted(costAware({ target: rows(slope), guess: { first, next } }), repeated(guessed(0.9)))
   expect(length(0.2, 0.05)).toBeLessThan(length(0.05, 0.05))
   expect(length(0.05, 0.05)).toBeLessThan(length(0, 0.05))
   expect(length(0, 0.2)).toBeLessThan(length(0, 0.05))
+  // What the first one takes more is asked for once.
+  expect(length(0.05, 0.05, 0.4)).toBe(length(0.05, 0.05))
+  expect(length(0.05, 0.05, 1)).toBe(0)
 })
 
 test('believes what became of guesses more than what the drafter says of them', () => {
-  const [honest, boastful] = [1, 2].map(() => costAware({ target: flat, guess: 0.1 }))
+  const [honest, boastful] = [1, 2].map(() => costAware({ target: flat, guess: { first: 0.1, next: 0.1 } }))
   const sure = repeated(guessed(0.9), 8)
   for (let i = 0; i < 60; i++) {
     step(honest, sure, i % 2 === 0 ? 8 : 4)
@@ -52,7 +55,7 @@ test('believes what became of guesses more than what the drafter says of them', 
 })
 
 test('keeps probing when guessing does not pay, and comes back when it pays again', () => {
-  const policy = costAware({ target: flat, guess: 0.3 })
+  const policy = costAware({ target: flat, guess: { first: 0.3, next: 0.3 } })
   const some = repeated(guessed(0.5), 8)
   const lengths = (count: number, right: number) => Array.from({ length: count }, () => step(policy, some, right))
   lengths(100, 0)

@@ -1,11 +1,10 @@
-import type { PassCosts } from '../../decoding/index.ts'
+import type { GuessCosts, PassCosts } from '../../decoding/index.ts'
 import type { Confidence, Policy } from './policy.ts'
 
 export interface DraftCosts {
   /** Passes of the target. */
   readonly target: PassCosts
-  /** Time of one more guess, in passes of the target of one row. */
-  readonly guess: number
+  readonly guess: GuessCosts
 }
 
 /** Drafts a guess at least this often (in steps), or it would never learn that guessing pays again. */
@@ -27,12 +26,13 @@ const prior = 4
  * The chance of a guess is what became of guesses of the same probability (ten bins, the drafter's own word as a prior);
  * that of the next one, before it is known, the mean of late.
  */
-export function costAware({ target, guess }: DraftCosts): Policy {
+export function costAware({ target, guess: { first, next } }: DraftCosts): Policy {
   const bins = Array.from({ length: binCount }, () => ({ right: 0, seen: 0 }))
   let mean = 0.7
   let [tokens, time] = [1, 1]
   let idle = 0
 
+  const costOf = (guess: number) => (guess === 0 ? first : next)
   const binOf = (probability: number) => bins[Math.min(binCount - 1, Math.floor(probability * binCount))]
   const chanceOf = (confidence: Confidence | undefined) => {
     if (confidence === undefined) return mean
@@ -47,7 +47,8 @@ export function costAware({ target, guess }: DraftCosts): Policy {
       const survival = guesses.reduce((chance, { confidence }) => chance * chanceOf(confidence), 1)
       const rows = guesses.length + 1
       // A row that costs more than those behind it is no reason to stop before them: v is measured, and never smooth.
-      const price = guess + Math.min(...horizon.map((more) => (target.v(rows + more) - target.v(rows)) / more))
+      const price =
+        costOf(guesses.length) + Math.min(...horizon.map((more) => (target.v(rows + more) - target.v(rows)) / more))
       return survival * mean > price * (tokens / time)
     },
     observe({ guesses, accepted }) {
@@ -61,7 +62,7 @@ export function costAware({ target, guess }: DraftCosts): Policy {
         bin.seen++
       }
       tokens = memory * tokens + accepted + 1
-      time = memory * time + guess * guesses.length + target.v(guesses.length + 1)
+      time = memory * time + guesses.reduce((sum, _, i) => sum + costOf(i), target.v(guesses.length + 1))
     },
   }
 }

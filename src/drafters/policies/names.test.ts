@@ -9,7 +9,11 @@ const all = policyNames({ confident: true })
 async function sources(): Promise<PolicySources> {
   const { target, draft } = await tinyPair()
   const context = tinyContext(target, draft)
-  return { context, guessCost: () => 0.1, readJson: (file) => context.readJson(undefined, 'draft', file) }
+  return {
+    context,
+    guessCosts: () => ({ first: 0.1, next: 0.1 }),
+    readJson: (file) => context.readJson(undefined, 'draft', file),
+  }
 }
 
 test('every policy is made by its name, alone and with its number', async () => {
@@ -39,7 +43,7 @@ test('the cost-aware policy knows what a pass of the target and a guess cost', a
     )({
       ...made,
       context,
-      guessCost: () => guess,
+      guessCosts: () => ({ first: guess, next: guess }),
     })
     return drafted(policy, repeated(guessed(0.9)))
   }

@@ -1,4 +1,4 @@
-import type { Awaitable } from '../../decoding/index.ts'
+import type { Awaitable, GuessCosts } from '../../decoding/index.ts'
 import { PacelineError } from '../../errors.ts'
 import type { DrafterContext } from '../context.ts'
 import type { DrafterName } from '../registry.ts'
@@ -14,8 +14,7 @@ import type { Policy } from './policy.ts'
 /** What a policy may be made from: the world of a drafter, and what the drafter knows of itself. */
 export interface PolicySources {
   readonly context: DrafterContext
-  /** Time of one more guess, in passes of the target of one row. */
-  guessCost(): Awaitable<number>
+  guessCosts(): Awaitable<GuessCosts>
   /** A JSON file of the drafter's folder. Throws code `file` or `format`. */
   readJson(file: string): Promise<unknown>
 }
@@ -32,7 +31,7 @@ interface PolicyKind {
 
 const policies: Readonly<Record<string, PolicyKind>> = {
   'cost-aware': {
-    make: async (_, { context, guessCost }) => costAware({ target: await context.costs(), guess: await guessCost() }),
+    make: async (_, { context, guessCosts }) => costAware({ target: await context.costs(), guess: await guessCosts() }),
   },
   constant: { number: 'guesses', make: (guesses) => constant(guesses) },
   heuristic: { number: 'guesses', make: (initial) => heuristic(initial) },

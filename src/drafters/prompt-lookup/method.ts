@@ -31,7 +31,7 @@ function read({ name, variant }: DrafterName): DrafterFactory {
       policy: await policy({
         context,
         // What a guess costs is the row that checks it.
-        guessCost: () => 0,
+        guessCosts: () => ({ first: 0, next: 0 }),
         readJson: (file) => context.readJson(undefined, name, file),
       }),
     })

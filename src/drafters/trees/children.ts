@@ -29,6 +29,8 @@ export interface ChildOptions {
   readonly draws: boolean
   /** Children of a node. */
   readonly count: number
+  /** Children less likely than this are left out, the best one aside, where siblings are not drawn: none unless given. */
+  readonly leastProbability?: number
   /** How many of the likeliest tokens a pass of the head tells of. */
   readonly told: number
   /** Tokens of the target. */
@@ -57,11 +59,14 @@ export const commonTop = 32
  */
 export function childRule(
   { sampler, rule }: Pick<Prefilled, 'sampler' | 'rule'>,
-  { draws, count, told, vocabSize }: ChildOptions,
+  { draws, count, leastProbability = 0, told, vocabSize }: ChildOptions,
 ): ChildRule {
   const rejects = rule === 'rejection' && sampler.settings.temperature > 0
-  if (sampler.greedy || (rejects && !draws))
-    return { wants: ['top'], of: ({ top }, row) => ({ children: likeliest(top!, row, told, count) }) }
+  const least = Math.log(leastProbability)
+  if (sampler.greedy || (rejects && !draws)) {
+    const most = Math.min(told, count)
+    return { wants: ['top'], of: ({ top }, row) => ({ children: likeliest(top!, row * told, most, least) }) }
+  }
   if (!rejects) {
     const known = new Float32Array(vocabSize).fill(-Infinity)
     return {
@@ -72,7 +77,7 @@ export function childRule(
         for (const [i, token] of tokens.entries()) known[token] = top!.logProbabilities[from + i]
         const children = weighed(sampler.rank(known, history.length, history, count, tokens))
         for (const token of tokens) known[token] = -Infinity
-        return { children }
+        return { children: children.filter(({ logProbability }, rank) => rank === 0 || logProbability >= least) }
       },
     }
   }
@@ -87,11 +92,11 @@ export function childRule(
   }
 }
 
-function likeliest({ tokens, logProbabilities }: Top, row: number, told: number, count: number): Child[] {
-  return Array.from({ length: Math.min(told, count) }, (_, rank) => ({
-    token: tokens[row * told + rank],
-    logProbability: logProbabilities[row * told + rank],
-  }))
+function likeliest({ tokens, logProbabilities }: Top, from: number, most: number, least: number): Child[] {
+  const children: Child[] = []
+  for (let i = from; i < from + most && (i === from || logProbabilities[i] >= least); i++)
+    children.push({ token: tokens[i], logProbability: logProbabilities[i] })
+  return children
 }
 
 /** Log-softmax over the scores. */

@@ -123,7 +123,7 @@ export class EagleText {
     const depths = this.#depths.slice(0, held)
     for (const parent of parents) depths.push(parent < 0 ? 0 : depths[parent] + 1)
     this.#depths = depths
-    const positions = Int32Array.from(parents, (_, row) => this.length + depths[held + row])
+    const positions = parents.map((_, row) => this.length + depths[held + row])
     return tensor('i32', [parents.length], positions)
   }
 }

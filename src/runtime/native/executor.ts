@@ -127,7 +127,7 @@ class NativeExecutable implements Executable {
     inputs: Readonly<Record<string, Tensor>>,
     { rows, outputs = this.#outputs }: RunOptions = {},
   ): Promise<Record<string, Tensor>> {
-    const given = this.#graph.inputs.map(({ name, dtype, shape }) => {
+    const data = this.#graph.inputs.map(({ name, dtype, shape }) => {
       const input = inputs[name]
       if (
         !input ||
@@ -135,20 +135,19 @@ class NativeExecutable implements Executable {
         !shape.every((size, i) => typeof size === 'string' || size === input.shape[i])
       )
         throw new PacelineError('argument', `the graph needs an input "${name}" of ${dtype} [${shape}]`)
-      return input
+      return input.data as Float32Array | Int32Array
     })
-    const count = given[0].shape[0]
-    const data = given.map((input) => input.data as Float32Array | Int32Array)
+    const count = inputs[this.#graph.inputs[0].name].shape[0]
     const wanted = outputs.map((name) => this.#outputs.indexOf(name))
     const cache = (rows?.cache as Cache | undefined)?.native ?? null
     const { parents = null, held = 0, ridersFrom = count } = rows ?? {}
     const results = guarded(() => this.#program.run(count, data, cache, parents, wanted, held, ridersFrom))
-    return Object.fromEntries(
-      outputs.map((name, i) => {
-        const { dtype, shape } = this.#graph.outputs.get(name)!
-        return [name, { dtype, shape: [count, ...(shape.slice(1) as number[])], data: results[i] } as Tensor]
-      }),
-    )
+    const named: Record<string, Tensor> = {}
+    for (let i = 0; i < outputs.length; i++) {
+      const { dtype, shape } = this.#graph.outputs.get(outputs[i])!
+      named[outputs[i]] = { dtype, shape: [count, ...(shape.slice(1) as number[])], data: results[i] }
+    }
+    return named
   }
 
   createCache(capacity: number): KvCache {
@@ -166,6 +165,8 @@ class Cache implements KvCache {
   readonly native: NativeCache
   readonly capacity: number
   readonly #specs: readonly CacheSpec[]
+  /** As the addon counts, which takes longer to ask than a drafter's step has time for. */
+  #length = 0
 
   constructor(native: NativeCache, capacity: number, specs: readonly CacheSpec[]) {
     this.native = native
@@ -174,7 +175,7 @@ class Cache implements KvCache {
   }
 
   get length(): number {
-    return this.native.length
+    return this.#length
   }
 
   get bytes(): number {
@@ -182,11 +183,13 @@ class Cache implements KvCache {
   }
 
   commit(path: ArrayLike<number>): void {
-    guarded(() => this.native.commit(Int32Array.from(path)))
+    guarded(() => this.native.commit(new Int32Array(path)))
+    this.#length += path.length
   }
 
   truncate(length: number): void {
     guarded(() => this.native.truncate(length))
+    this.#length = length
   }
 
   setPrefix(layers: readonly KeysAndValues[]): void {
