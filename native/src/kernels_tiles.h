@@ -12,7 +12,8 @@ namespace paceline {
 namespace {
 
 // The part of the panels that is read next, fetched while a tile computes. The tiles of a part share the lines evenly,
-// so that memory is as busy in the last tile as in the first.
+// so that memory is as busy in the last tile as in the first. It goes to the second-level cache: two panels' parts are as large
+// as the first-level cache of some processors, and would push out one another and the rows.
 struct Ahead {
   const uint8_t* at;
   size_t panelBytes;
@@ -23,7 +24,7 @@ struct Ahead {
     if (--left > 0) return;
     left = every;
     repeat<P>([&](auto p) PACELINE_LAMBDA {
-      repeat<kLines>([&](auto i) PACELINE_LAMBDA { PACELINE_PREFETCH(at + p * panelBytes + i * kLine); });
+      repeat<kLines>([&](auto i) PACELINE_LAMBDA { PACELINE_PREFETCH_FAR(at + p * panelBytes + i * kLine); });
     });
     at += kLines * kLine;
   }
@@ -160,7 +161,7 @@ void linearTiles(const TileTable<kPanels, kRows>& table, const LinearWeight& wei
           if (blocks == 1 && panel + panels < panelEnd) {
             next += panels * weight.panelBytes;
             for (int32_t p = 0; p < panels; p++) {
-              for (size_t i = 0; i < header; i += kLine) PACELINE_PREFETCH(next - header + p * weight.panelBytes + i);
+              for (size_t i = 0; i < header; i += kLine) PACELINE_PREFETCH_FAR(next - header + p * weight.panelBytes + i);
             }
           }
         }
