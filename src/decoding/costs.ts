@@ -40,7 +40,8 @@ export function passCosts(rowMs: number, points: readonly (readonly [rows: numbe
 
 /**
  * Measures passes behind some 128 positions: each number of rows beside passes of one row, so that both see the machine
- * alike. Takes about 100 passes, or a second.
+ * alike. Takes a few hundred passes, or a second. A pass of one row is one that follows another, as in plain decoding: behind a
+ * large one it finds less in the processor's caches.
  */
 export async function measureCosts(model: TargetModel): Promise<PassCosts> {
   const target = await amidText(model)
@@ -53,6 +54,7 @@ export async function measureCosts(model: TargetModel): Promise<PassCosts> {
     const begun = performance.now()
     for (let round = 0; goesOn(rounds, round, begun); round++)
       for (const [i, count] of rows.entries()) {
+        await pass(target, 1)
         const one = await pass(target, 1)
         ratios[i].push((await pass(target, count)) / one)
         ones.push(one)
@@ -68,17 +70,15 @@ export async function measureCosts(model: TargetModel): Promise<PassCosts> {
 
 /**
  * Times of guesses of a draft model, in passes of the target of one row. The first of a step comes behind a pass of the target,
- * which leaves little of the draft model in the processor's caches; those after it find what they need there.
+ * which leaves little of the draft model in the processor's caches, and has the next pass of the target find less of its own
+ * there; those after it find what they need.
  */
 export interface GuessCosts {
   readonly first: number
   readonly next: number
 }
 
-/**
- * Times of passes of one row of `model`, which yields `head`, in such passes of `reference`: taken in turns, since two
- * measurements one after the other may see a machine with more to do and one with less.
- */
+/** Measures passes of one row of `model` that yield `head`, in turns with such passes of `reference`. */
 export async function measureGuessCosts(
   model: TargetModel,
   head: HeadOutput,
@@ -86,36 +86,32 @@ export async function measureGuessCosts(
 ): Promise<GuessCosts> {
   const ours = await amidText(model)
   try {
-    const [first, next] = await relativeCosts(
-      async () => [await pass(ours, 1, head), await pass(ours, 1, head)],
-      reference,
-    )
-    return { first, next }
+    return await betweenPasses(() => pass(ours, 1, head), reference)
   } finally {
     ours.dispose()
   }
 }
 
 /**
- * Times of what `ours` does between passes of one row of `reference`, of which it tells the milliseconds, in such passes: taken
- * in turns.
+ * Times of `ours`, of which it tells the milliseconds, in passes of one row of `reference`: of one that comes behind such a
+ * pass, with what the next such pass then takes longer, and of another one right behind it. Taken in turns, since two
+ * measurements one after the other may see a machine with more to do and one with less.
  */
-export async function relativeCosts(
-  ours: () => Promise<readonly number[]>,
-  reference: TargetModel,
-): Promise<readonly number[]> {
+export async function betweenPasses(ours: () => Promise<number>, reference: TargetModel): Promise<GuessCosts> {
   const theirs = await amidText(reference)
   try {
-    const ratios = async () => {
-      const unit = await pass(theirs, 1)
-      return (await ours()).map((ms) => ms / unit)
+    const turn = async () => {
+      const [cold, warm] = [await ours(), await ours()]
+      const [disturbed, unit] = [await pass(theirs, 1), await pass(theirs, 1)]
+      return { first: (cold + disturbed - unit) / unit, next: warm / unit }
     }
     // A pass of a small model is mostly our own code around the kernels, which gets its speed by running.
     const begun = performance.now()
-    for (let turn = 0; turn < 3 || performance.now() - begun < warmUpMs; turn++) await ratios()
-    const seen: (readonly number[])[] = []
-    for (const warm = performance.now(); goesOn(turns, seen.length, warm); ) seen.push(await ratios())
-    return seen[0].map((_, i) => median(seen.map((turn) => turn[i])))
+    for (let done = 0; done < 3 || performance.now() - begun < warmUpMs; done++) await turn()
+    const seen: GuessCosts[] = []
+    for (const warm = performance.now(); goesOn(turns, seen.length, warm); ) seen.push(await turn())
+    const next = median(seen.map((costs) => costs.next))
+    return { first: Math.max(next, median(seen.map((costs) => costs.first))), next }
   } finally {
     theirs.dispose()
   }

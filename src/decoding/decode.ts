@@ -165,6 +165,7 @@ export async function* decode(
       path,
       bonus,
       emitted,
+      ms: performance.now() - from,
       draw: (row) => judge.draw(outputs, row, position + depthOf(row, pass.parents), history),
       ...(states && { states }),
       ...(later && {

@@ -62,6 +62,8 @@ export interface Draft {
 export interface Verdict extends Acceptance {
   /** The tokens the step decided: those of the accepted guesses, then the bonus token, which is the next root. */
   readonly emitted: readonly number[]
+  /** Time of the step until it was decided, in milliseconds; not given where nobody looks at a clock. */
+  readonly ms?: number
   /** What the drafter `wants` of the accepted rows, [path, hidden] or [path, layers * hidden]. */
   readonly states?: Float32Array
   /**

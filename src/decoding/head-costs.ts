@@ -1,12 +1,9 @@
 import type { EagleHeadModel, EagleText, LearnedRiders, MedusaModel, TargetModel } from '../model/index.ts'
-import { amidText, type PassCosts, passCosts, positions, relativeCosts } from './costs.ts'
+import { amidText, betweenPasses, type GuessCosts, type PassCosts, passCosts, positions } from './costs.ts'
 
 const measuredRows = [1, 2, 4, 8, 16]
 
-/**
- * Times of passes of a head of so many rows, in passes of the target of one row. The first one of a step comes behind a pass
- * of the target, which leaves little of the head in the processor's caches; those after it find what they need there.
- */
+/** As `GuessCosts`, of passes of a head of so many rows. */
 export interface HeadCosts {
   first(rows: number): number
   next(rows: number): number
@@ -23,17 +20,12 @@ export async function measureHeadCosts(head: EagleHeadModel, reference: TargetMo
     await headPass(text, filled)
     text.commit(Array.from({ length: filled }, (_, row) => row))
     const counts = measuredRows.filter((rows) => rows <= text.capacity - filled)
-    const firsts: [rows: number, cost: number][] = []
-    const others: [rows: number, cost: number][] = []
-    for (const rows of counts) {
-      const [first, next] = await relativeCosts(
-        async () => [await headPass(text, rows), await headPass(text, rows)],
-        reference,
-      )
-      firsts.push([rows, first])
-      others.push([rows, next])
+    const costs: GuessCosts[] = []
+    for (const rows of counts) costs.push(await betweenPasses(() => headPass(text, rows), reference))
+    return {
+      first: throughPoints(costs.map(({ first }, i) => [counts[i], first] as const)),
+      next: throughPoints(costs.map(({ next }, i) => [counts[i], next] as const)),
     }
-    return { first: throughPoints(firsts), next: throughPoints(others) }
   } finally {
     text.dispose()
   }
@@ -56,9 +48,9 @@ export async function measureMedusaCost(heads: MedusaModel, reference: TargetMod
   const ours = async () => {
     const from = performance.now()
     await heads.forward(feature, ['top'])
-    return [performance.now() - from]
+    return performance.now() - from
   }
-  return (await relativeCosts(ours, reference))[0]
+  return (await betweenPasses(ours, reference)).first
 }
 
 /**
@@ -80,10 +72,10 @@ export async function measureRidersCost(
       const from = performance.now()
       const { features } = await target.forward(rows, { head: 'argmax', headRows: [0], features: true })
       await target.head(features!.subarray(hiddenSize), ['top'])
-      return [performance.now() - from]
+      return performance.now() - from
     }
-    const [cost] = await relativeCosts(ours, model)
-    return Math.max(0, cost - v(count + 1))
+    const { first } = await betweenPasses(ours, model)
+    return Math.max(0, first - v(count + 1))
   } finally {
     target.dispose()
   }

@@ -53,29 +53,38 @@ test('every drafter stays within the context', async () => {
   }
 })
 
-test('nothing is guessed behind a token that ends the text, but by Jacobi iteration, which learns from it', async () => {
+test('no guess ends the text, but of Jacobi iteration, which learns from it, and where guesses are drawn', async () => {
   // Half of all tokens end the text, so that many guesses do.
   const ends = Array.from({ length: target.spec.vocabSize >> 1 }, (_, i) => 2 * i)
-  let ending = 0
+  let [guesses, drawnEnds] = [0, 0]
   for (const drafter of drafters) {
     if (/^(jacobi|lookahead)/.test(drafter.name)) continue
     const propose = drafter.propose.bind(drafter)
-    const behind: number[] = []
+    const wrong: number[] = []
     const watched: Drafter = {
       ...drafter,
       async propose(root, budget) {
         const draft = await propose(root, budget)
         const { tokens, parents } = draft.tree
         for (let row = 1; row < draft.tree.size; row++) {
-          if (ends.includes(tokens[row])) ending++
-          if (parents[row] > 0 && ends.includes(tokens[parents[row]])) behind.push(tokens[row])
+          const isDrawn = draft.proposal?.[parents[row]] !== undefined
+          guesses++
+          if (ends.includes(tokens[row]) && isDrawn) drawnEnds++
+          else if (ends.includes(tokens[row])) wrong.push(tokens[row])
+          if (parents[row] > 0 && ends.includes(tokens[parents[row]])) wrong.push(tokens[row])
         }
         return draft
       },
     }
-    for (const last of [5, 7, 9, 11])
-      await run(target, watched, [...prompt, last], { eosTokenIds: ends, sampling: { temperature: 1, seed: last } })
-    expect([drafter.name, behind]).toEqual([drafter.name, []])
+    for (const rule of ['target-draw', 'rejection'] as const)
+      for (const last of [5, 7, 9, 11])
+        await run(target, watched, [...prompt, last], {
+          rule,
+          eosTokenIds: ends,
+          sampling: { temperature: 1, seed: last },
+        })
+    expect([drafter.name, wrong]).toEqual([drafter.name, []])
   }
-  expect(ending).toBeGreaterThan(20)
+  expect(guesses).toBeGreaterThan(100)
+  expect(drawnEnds).toBeGreaterThan(10)
 })

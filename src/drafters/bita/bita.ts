@@ -49,7 +49,7 @@ export function bita(name: string, { riders, vocabSize, top }: BitaModel, tree: 
       const behind = new Array<number>(proposed.size).fill(0)
       for (const [node, count] of masks.entries()) {
         const row = at[node]
-        if (row !== undefined && !ends?.has(proposed.tokens[row])) behind[row] = count
+        if (row !== undefined) behind[row] = count
       }
       const ridden = chains(behind, vocabSize)
       groups = ridden.groups

@@ -38,15 +38,17 @@ export function draftModel(
     name: `draft:${policy.name}`,
 
     async start(prefilled) {
-      drafting.begin(prefilled.ends)
+      drafting.begin(prefilled.ends, prefilled.rule === 'rejection')
       text ??= new DraftText(model.createTarget(), vocabSize)
       await text.begin(prefilled)
     },
 
     async propose(root, { rows }): Promise<Draft> {
       const proposal: Float32Array[] = []
+      let forwards = 0
       const drafted = await drafting.draft(Math.min(maxGuesses, rows - 1, text!.room), async () => {
         const { guess, distribution } = await text!.next()
+        forwards++
         if (distribution) proposal.push(distribution)
         return guess
       })
@@ -54,7 +56,7 @@ export function draftModel(
         root,
         drafted.map(({ token }) => token),
       )
-      return { tree, forwards: drafted.length, ...(proposal.length > 0 && { proposal }) }
+      return { tree, forwards, ...(proposal.length > 0 && { proposal }) }
     },
 
     observe(verdict) {

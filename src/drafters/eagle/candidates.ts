@@ -19,7 +19,10 @@ export class Candidates {
   readonly #children = new Map<number, readonly number[]>()
   readonly #ends: ReadonlySet<number> | undefined
 
-  /** `ends`: tokens that nothing follows. */
+  /**
+   * `ends`: tokens that end the text. They are no guesses: the row before one tells of it, and nothing follows. Where siblings are
+   * drawn they are, since what is left out for what it is would bend the distribution; then nothing is guessed behind them.
+   */
   constructor(root: number, ends?: ReadonlySet<number>) {
     this.#ends = ends
     this.#all = [{ token: root, logProbability: 0, parent: -1, depth: 0, rank: 0, score: 0 }]
@@ -40,13 +43,18 @@ export class Candidates {
   }
 
   /** Appends what may follow `parent`, best first; once for each parent. Returns the indices. */
-  add(parent: number, children: readonly Child[]): readonly number[] {
+  add(parent: number, children: readonly Child[], drawn = false): readonly number[] {
     const { depth, score } = this.#all[parent]
-    const indices = children.map(({ token, logProbability }, rank) => {
+    const indices: number[] = []
+    for (let rank = 0; rank < children.length; rank++) {
+      const { token, logProbability } = children[rank]
+      if (!drawn && this.#ends?.has(token)) continue
       // Rounding must not lift a child above its parent: the tree would lose its ancestor.
       const own = Math.min(0, logProbability)
-      return this.#all.push({ token, logProbability: own, parent, depth: depth + 1, rank, score: score + own }) - 1
-    })
+      indices.push(
+        this.#all.push({ token, logProbability: own, parent, depth: depth + 1, rank, score: score + own }) - 1,
+      )
+    }
     this.#children.set(parent, indices)
     return indices
   }

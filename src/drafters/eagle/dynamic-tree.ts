@@ -26,11 +26,7 @@ export function dynamicTree({ rows, depth, width }: DynamicTreeSizes): Growth {
       const levels = Math.min(depth, guesses)
       let frontier: readonly number[] = [0]
       for (let level = 0; level < levels && frontier.length > 0; level++)
-        frontier = best(
-          (await expand(frontier)).flat().filter((child) => !candidates.isEnd(child)),
-          width,
-          candidates,
-        )
+        frontier = best((await expand(frontier)).flat(), width, candidates)
       return [0, ...best(candidates.guesses, guesses, candidates).sort((a, b) => a - b)]
     },
   }

@@ -39,8 +39,8 @@ export function eagle(name: string, model: EagleHeadModel, growth: Growth): Draf
       }
     },
 
-    observe({ path, emitted, states }) {
-      growth.observe?.({ candidates, chosen, passes: text!.passes, path, emitted })
+    observe({ path, emitted, ms, states }) {
+      growth.observe?.({ candidates, chosen, passes: text!.passes, path, emitted, ...(ms !== undefined && { ms }) })
       text!.settle({ emitted, ...(states && { states }) })
     },
 

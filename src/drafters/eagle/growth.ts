@@ -26,6 +26,8 @@ export interface GrownTree {
   readonly path: readonly number[]
   /** Tokens of the accepted guesses, and the bonus token. */
   readonly emitted: readonly number[]
+  /** As of a verdict. */
+  readonly ms?: number
 }
 
 /** A way to grow a tree of guesses: pure but for what it learns from outcomes, which lasts from text to text. */

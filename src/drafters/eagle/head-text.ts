@@ -133,7 +133,7 @@ export class HeadText {
     const { hiddenSize } = this.#model.spec
     const state = outputs.states.subarray(row * hiddenSize, (row + 1) * hiddenSize)
     this.#read.set(node, { state, row: held, ...(drawnFrom && { drawnFrom }) })
-    return candidates.add(node, children)
+    return candidates.add(node, children, drawnFrom !== undefined)
   }
 
   #await(tokens: readonly number[], states: Float32Array): void {

@@ -1,3 +1,4 @@
+import { stepTime } from '../step-time.ts'
 import { Calibration } from './calibration.ts'
 import type { Candidates } from './candidates.ts'
 import type { Growth, GrowthLimits } from './growth.ts'
@@ -88,7 +89,7 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
             const chance = frontier.chances[i] * calibration.chance(candidates.at(child))
             if (chance < leastChance) continue
             seen.add(child, chance)
-            if (!candidates.isEnd(child)) level.add(child, chance)
+            level.add(child, chance)
           }
         }
         frontier = level
@@ -97,12 +98,13 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
       return [0, ...seen.nodes.slice(0, count).sort((a, b) => a - b)]
     },
     observe(tree) {
-      const { chosen, passes, path } = tree
+      const { chosen, passes, path, ms } = tree
       calibration.observe(tree)
       idle = passes.length === 0 ? idle + 1 : 0
       tokens = memory * tokens + path.length
-      time = memory * time + target.v(chosen.length)
-      for (const [i, rows] of passes.entries()) time += i === 0 ? head.first(rows) : head.next(rows)
+      let expected = target.v(chosen.length)
+      for (const [i, rows] of passes.entries()) expected += i === 0 ? head.first(rows) : head.next(rows)
+      time = memory * time + stepTime(ms, expected, target)
     },
   }
 }

@@ -10,7 +10,8 @@ export function staticGrowth(shape: Shape, size = shape.length - 1): Growth {
   return {
     width: widthOf(shape),
     draws: true,
-    grow: (_, expand, { guesses }) => growShape(shape, order.slice(0, 1 + Math.min(size, guesses)), expand),
+    grow: (candidates, expand, { guesses }) =>
+      growShape(shape, order.slice(0, 1 + Math.min(size, guesses)), candidates, expand),
   }
 }
 
@@ -26,7 +27,8 @@ export function payingStaticGrowth(shape: Shape, costs: TreeCosts): Growth {
   return {
     width: widthOf(shape),
     draws: true,
-    grow: (_, expand, { guesses }) => growShape(shape, order.slice(0, 1 + Math.min(cut.next(), guesses)), expand),
+    grow: (candidates, expand, { guesses }) =>
+      growShape(shape, order.slice(0, 1 + Math.min(cut.next(), guesses)), candidates, expand),
     observe(tree) {
       acceptance.observe(tree)
       cut.observe(() => {

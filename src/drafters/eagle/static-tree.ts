@@ -1,5 +1,6 @@
 import { PacelineError } from '../../errors.ts'
 import type { ShapeNode } from '../trees/shape.ts'
+import type { Candidates } from './candidates.ts'
 import type { Expand } from './growth.ts'
 
 /** Parents come before children, levels after one another, siblings by rank, none missing before another. */
@@ -53,9 +54,14 @@ export function expandedByLevel(shape: Shape, nodes: readonly number[]): number[
 
 /**
  * Grows these nodes of the shape (the root and parents among them), one pass of the head for each level with children.
- * Where a node has too few children, what stands behind the missing ones is missing too.
+ * Where a node has no child of a rank, what stands behind it is missing too.
  */
-export async function growShape(shape: Shape, nodes: readonly number[], expand: Expand): Promise<readonly number[]> {
+export async function growShape(
+  shape: Shape,
+  nodes: readonly number[],
+  candidates: Candidates,
+  expand: Expand,
+): Promise<readonly number[]> {
   const grown = new Map([[0, 0]])
   const deepest = nodes.reduce((depth, node) => Math.max(depth, shape[node].depth), 0)
   for (let depth = 0; depth < deepest; depth++) {
@@ -64,7 +70,8 @@ export async function growShape(shape: Shape, nodes: readonly number[], expand: 
     if (parents.length === 0) break
     const children = await expand(parents.map((parent) => grown.get(parent)!))
     for (const node of below) {
-      const child = children[parents.indexOf(shape[node].parent)][shape[node].rank]
+      const { parent, rank } = shape[node]
+      const child = children[parents.indexOf(parent)].find((index) => candidates.at(index).rank === rank)
       if (child !== undefined) grown.set(node, child)
     }
   }

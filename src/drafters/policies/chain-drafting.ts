@@ -11,14 +11,19 @@ export class ChainDrafting {
   /** Tokens that were decided since the text began. */
   #position = 0
   #ends: ReadonlySet<number> | undefined
+  #keepsEnds = false
 
   constructor(policy: Policy) {
     this.#policy = policy
   }
 
-  /** Before the first draft of a text. `ends`: tokens that nothing follows. */
-  begin(ends?: ReadonlySet<number>): void {
+  /**
+   * Before the first draft of a text. `ends`: tokens that end it. They are no guesses, since the row before one tells of it, unless
+   * guesses are drawn and their distribution matters (`keepsEnds`); nothing is guessed behind them.
+   */
+  begin(ends?: ReadonlySet<number>, keepsEnds = false): void {
     this.#ends = ends
+    this.#keepsEnds = keepsEnds
     this.#guesses = []
     this.#position = 0
   }
@@ -33,8 +38,9 @@ export class ChainDrafting {
     ) {
       const guess = await next(guesses.length)
       if (guess === undefined) break
-      guesses.push(guess)
-      if (this.#ends?.has(guess.token)) break
+      const ends = this.#ends?.has(guess.token)
+      if (!ends || this.#keepsEnds) guesses.push(guess)
+      if (ends) break
     }
     return guesses
   }

@@ -34,7 +34,8 @@ export function guessesByLevel(
 }
 
 /**
- * The shape with tokens, without what stands behind ranks for which there is no token or whose token ends the text;
+ * The shape with tokens, without ranks for which there is no token or whose token ends the text, and what stands behind them: the
+ * row before an end tells of it.
  * `rows[node]` is the row of a node of the shape that is there.
  */
 export function treeOfLevels(
@@ -48,8 +49,8 @@ export function treeOfLevels(
   const rows: (number | undefined)[] = [0]
   for (const [node, { parent, rank, depth }] of shape.entries()) {
     const above = node === 0 ? undefined : rows[parent]
-    const token = above === undefined || ends?.has(tokens[above]) ? undefined : guesses(depth)[rank]
-    if (token === undefined) continue
+    const token = above === undefined ? undefined : guesses(depth)[rank]
+    if (token === undefined || ends?.has(token)) continue
     parents.push(above!)
     rows[node] = tokens.push(token) - 1
   }
