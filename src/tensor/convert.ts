@@ -30,9 +30,16 @@ export function copyAsFloat32(
   if (dtype === 'f32') {
     to.set((data as Float32Array).subarray(start, start + count), at)
   } else if (dtype === 'f16') {
-    const table = float16Values()
+    // Computed: a table of all values would be out of the processor's caches whenever a decoding step asks for a few rows.
     const bits = data as Uint16Array
-    for (let i = 0; i < count; i++) to[at + i] = table[bits[start + i]]
+    const valueBits = new Uint32Array(to.buffer, to.byteOffset, to.length)
+    for (let i = 0; i < count; i++) {
+      const b = bits[start + i]
+      const magnitude = b & 0x7fff
+      if (magnitude < 0x400) to[at + i] = (b < 0x8000 ? magnitude : -magnitude) * 2 ** -24
+      else
+        valueBits[at + i] = ((b & 0x8000) << 16) | ((magnitude << 13) + (magnitude < 0x7c00 ? 0x38000000 : 0x70000000))
+    }
   } else if (dtype === 'bf16') {
     const bits = data as Uint16Array
     const valueBits = new Uint32Array(to.buffer, to.byteOffset, to.length)
@@ -73,7 +80,7 @@ export function float32ToBfloat16(values: Float32Array): Uint16Array {
 
 /** The value of one f16 bit pattern. */
 export function float16Value(bits: number): number {
-  return float16Values()[bits]
+  return float16ToFloat32(Uint16Array.of(bits))[0]
 }
 
 const scratch = new Float32Array(1)
@@ -93,22 +100,4 @@ export function float16Bits(value: number): number {
   }
   // Rebias the exponent from 127 to 15 and drop 13 bits, to nearest even; the carry may reach the exponent, as it should.
   return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13)
-}
-
-let table: Float32Array | undefined
-
-/** The values of all 65,536 f16 bit patterns, made at first use. */
-function float16Values(): Float32Array {
-  if (table === undefined) {
-    table = new Float32Array(0x10000)
-    for (let bits = 0; bits < 0x10000; bits++) {
-      const exponent = (bits >>> 10) & 31
-      const mantissa = bits & 0x3ff
-      let magnitude = (1 + mantissa / 1024) * 2 ** (exponent - 15)
-      if (exponent === 0) magnitude = mantissa * 2 ** -24
-      else if (exponent === 31) magnitude = mantissa === 0 ? Number.POSITIVE_INFINITY : Number.NaN
-      table[bits] = bits < 0x8000 ? magnitude : -magnitude
-    }
-  }
-  return table
 }

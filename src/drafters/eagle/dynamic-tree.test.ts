@@ -67,7 +67,7 @@ test('of any probabilities it keeps the likeliest paths of all it saw, none with
                 })),
               ),
             ),
-          { guesses: 20, rootRows: 1 },
+          20,
         )
         expect(chosen.length).toBeLessThanOrEqual(Math.min(rows, 21))
         // A tree that lacks a parent cannot be built.

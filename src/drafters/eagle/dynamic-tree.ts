@@ -20,8 +20,8 @@ export function dynamicTree({ rows, depth, width }: DynamicTreeSizes): Growth {
   return {
     width,
     draws: false,
-    async grow(candidates, expand, limits) {
-      const guesses = Math.min(rows - 1, limits.guesses)
+    async grow(candidates, expand, most) {
+      const guesses = Math.min(rows - 1, most)
       // No path of the tree is longer than the tree is large.
       const levels = Math.min(depth, guesses)
       let frontier: readonly number[] = [0]

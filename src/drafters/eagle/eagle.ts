@@ -29,8 +29,7 @@ export function eagle(name: string, model: EagleHeadModel, growth: Growth): Draf
       candidates = new Candidates(root, ends)
       chosen = [0]
       if (rows < 2 || head.waiting === 0) return { tree: chain(root) }
-      const limits = { guesses: rows - 1, rootRows: head.waiting }
-      chosen = await growth.grow(candidates, (nodes) => head.expand(candidates, nodes), limits)
+      chosen = await growth.grow(candidates, (nodes) => head.expand(candidates, nodes), rows - 1)
       const proposal = chosen.map((candidate) => head.drawnFrom(candidate))
       return {
         tree: candidates.tree(chosen),

@@ -8,13 +8,6 @@ import type { Candidates } from './candidates.ts'
  */
 export type Expand = (nodes: readonly number[]) => Promise<readonly (readonly number[])[]>
 
-export interface GrowthLimits {
-  /** Guesses the tree may hold; at least 1. */
-  readonly guesses: number
-  /** Rows that the pass over the root takes: pairs decided since the last one. */
-  readonly rootRows: number
-}
-
 /** What became of a tree. */
 export interface GrownTree {
   readonly candidates: Candidates
@@ -41,7 +34,7 @@ export interface Growth {
    * only for trees whose shape is known before anything is drawn. Others choose their guesses without chance.
    */
   readonly draws: boolean
-  /** The candidates of the tree: in rising order, the root first, none without its parent. */
-  grow(candidates: Candidates, expand: Expand, limits: GrowthLimits): Awaitable<readonly number[]>
+  /** The candidates of the tree, `guesses` (at least 1) and the root at most: in rising order, the root first, none without its parent. */
+  grow(candidates: Candidates, expand: Expand, guesses: number): Awaitable<readonly number[]>
   observe?(tree: GrownTree): void
 }

@@ -1,7 +1,7 @@
 import { stepTime } from '../step-time.ts'
 import { Calibration } from './calibration.ts'
 import type { Candidates } from './candidates.ts'
-import type { Growth, GrowthLimits } from './growth.ts'
+import type { Growth } from './growth.ts'
 import type { TreeCosts } from './tree-costs.ts'
 import { WorthOfGuesses } from './worth.ts'
 
@@ -32,12 +32,7 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
   let idle = 0
 
   /** How many nodes of the frontier are worth a pass, the likeliest first: 0 where none is. `seen` are chances, falling. */
-  function nodesWorthAPass(
-    frontier: Ranked,
-    candidates: Candidates,
-    seen: readonly number[],
-    { guesses, rootRows }: GrowthLimits,
-  ): number {
+  function nodesWorthAPass(frontier: Ranked, candidates: Candidates, seen: readonly number[], guesses: number): number {
     const speed = tokens / time
     const now = worth.of(seen, [], guesses, speed).value
     const further = calibration.anyBestChild
@@ -47,7 +42,8 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
     for (let i = 0; i < Math.min(width, frontier.nodes.length); i++) {
       const node = frontier.nodes[i]
       insert(hopes, frontier.chances[i] * calibration.bestChild(candidates.at(node)))
-      let drafting = node === 0 ? head.first(rootRows) : head.next(i + 1)
+      // What else waits to be read with the root has to be read by some step, be it this one or a later one.
+      let drafting = node === 0 ? head.first(1) : head.next(i + 1)
       const ahead = hopes.slice()
       let hoped = hopes.reduce((sum, chance) => sum + chance, 0)
       for (let level = 1, chance = hopes[0]; level <= horizon; level++) {
@@ -72,14 +68,14 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
     width,
     leastProbability,
     draws: false,
-    async grow(candidates, expand, limits) {
+    async grow(candidates, expand, guesses) {
       /** Guesses that are thought about, by the chance that they are accepted with all before them. */
       const seen = new Ranked()
       let frontier = new Ranked()
       frontier.add(0, 1)
       while (frontier.nodes.length > 0) {
         const probes = frontier.nodes[0] === 0 && idle >= probeEvery
-        const nodes = nodesWorthAPass(frontier, candidates, seen.chances, limits)
+        const nodes = nodesWorthAPass(frontier, candidates, seen.chances, guesses)
         if (nodes === 0 && !probes) break
         const expanded = frontier.nodes.slice(0, Math.max(1, nodes))
         const children = await expand(expanded)
@@ -94,7 +90,7 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
         }
         frontier = level
       }
-      const { count } = worth.of(seen.chances, [], limits.guesses, tokens / time)
+      const { count } = worth.of(seen.chances, [], guesses, tokens / time)
       return [0, ...seen.nodes.slice(0, count).sort((a, b) => a - b)]
     },
     observe(tree) {

@@ -10,7 +10,7 @@ export function staticGrowth(shape: Shape, size = shape.length - 1): Growth {
   return {
     width: widthOf(shape),
     draws: true,
-    grow: (candidates, expand, { guesses }) =>
+    grow: (candidates, expand, guesses) =>
       growShape(shape, order.slice(0, 1 + Math.min(size, guesses)), candidates, expand),
   }
 }
@@ -27,7 +27,7 @@ export function payingStaticGrowth(shape: Shape, costs: TreeCosts): Growth {
   return {
     width: widthOf(shape),
     draws: true,
-    grow: (candidates, expand, { guesses }) =>
+    grow: (candidates, expand, guesses) =>
       growShape(shape, order.slice(0, 1 + Math.min(cut.next(), guesses)), candidates, expand),
     observe(tree) {
       acceptance.observe(tree)

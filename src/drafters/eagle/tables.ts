@@ -1,6 +1,6 @@
 import { verify } from '../../decoding/index.ts'
 import { Candidates } from './candidates.ts'
-import type { Growth, GrowthLimits } from './growth.ts'
+import type { Growth } from './growth.ts'
 
 /** Children of each path, best first, with their probabilities; a path is the letters of its tokens. */
 export type Table = (path: string) => Readonly<Record<string, number>>
@@ -10,19 +10,14 @@ export function tableOf(entries: Readonly<Record<string, Readonly<Record<string,
 }
 
 /** What a growth makes of a head that is a table: its guesses and what each pass read, both as paths. */
-export async function growing(growth: Growth, table: Table, limits: Partial<GrowthLimits> = {}) {
+export async function growing(growth: Growth, table: Table, limits: { guesses?: number } = {}) {
   const { candidates, chosen, passes } = await grown(growth, table, limits)
   const pathOf = (node: number) => letters(candidates.pathTo(node))
   return { tree: chosen.slice(1).map(pathOf), passes: passes.map((nodes) => nodes.map(pathOf)) }
 }
 
 /** A step of a growth over a table; told that the target writes `text`, if that is given. */
-export async function grown(
-  growth: Growth,
-  table: Table,
-  { guesses = 100, rootRows = 1 }: Partial<GrowthLimits> = {},
-  text?: string,
-) {
+export async function grown(growth: Growth, table: Table, { guesses = 100 }: { guesses?: number } = {}, text?: string) {
   const candidates = new Candidates(0)
   const passes: (readonly number[])[] = []
   const chosen = await growth.grow(
@@ -37,12 +32,12 @@ export async function grown(
         )
       })
     },
-    { guesses, rootRows },
+    guesses,
   )
   if (text !== undefined) {
     const { path, bonus } = verify(candidates.tree(chosen), nextOf(candidates, chosen, text))
     const emitted = [...path.slice(1).map((row) => candidates.at(chosen[row]).token), bonus]
-    const rows = passes.map((nodes) => (nodes[0] === 0 ? rootRows : nodes.length))
+    const rows = passes.map((nodes) => nodes.length)
     growth.observe?.({ candidates, chosen, passes: rows, path, emitted })
   }
   return { candidates, chosen, passes }
