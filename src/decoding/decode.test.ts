@@ -305,7 +305,7 @@ describe('a drafter', () => {
     })
   })
 
-  test('hears the prompt, then what each step decided: accepted rows, their tokens, the bonus token', async () => {
+  test('hears the prompt, then what each step decided: accepted rows, their tokens, the bonus token, times', async () => {
     const truth = await textOf(plain)
     const inner = oracleWithDecoys(truth, 5)
     const started: Prefilled[] = []
@@ -329,8 +329,10 @@ describe('a drafter', () => {
     const ends = new Set<number>()
     expect(started).toEqual([{ tokens: prompt, rule: 'target-draw', ends, sampler: expect.anything() }])
     expect(seen.flatMap(({ emitted }) => emitted)).toEqual(truth)
-    for (const { path, bonus, emitted, tree, draw, ...rest } of seen) {
+    for (const { path, bonus, emitted, took, tree, draw, ...rest } of seen) {
       expect(draw).toBeTypeOf('function')
+      expect(took!.draft).toBeGreaterThanOrEqual(0)
+      expect(took!.pass).toBeGreaterThan(0)
       expect(emitted).toEqual([...path.slice(1).map((row) => tree.tokens[row]), bonus])
       expect(rest).toEqual({})
     }

@@ -165,7 +165,7 @@ export async function* decode(
       path,
       bonus,
       emitted,
-      ms: performance.now() - from,
+      took: { draft: drafted - drafting, pass: performance.now() - drafted },
       draw: (row) => judge.draw(outputs, row, position + depthOf(row, pass.parents), history),
       ...(states && { states }),
       ...(later && {

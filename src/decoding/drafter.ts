@@ -62,8 +62,11 @@ export interface Draft {
 export interface Verdict extends Acceptance {
   /** The tokens the step decided: those of the accepted guesses, then the bonus token, which is the next root. */
   readonly emitted: readonly number[]
-  /** Time of the step until it was decided, in milliseconds; not given where nobody looks at a clock. */
-  readonly ms?: number
+  /**
+   * Times of the step in milliseconds: of the proposal, and of all from there until it was decided. Not given where nobody looks
+   * at a clock.
+   */
+  readonly took?: { readonly draft: number; readonly pass: number }
   /** What the drafter `wants` of the accepted rows, [path, hidden] or [path, layers * hidden]. */
   readonly states?: Float32Array
   /**

@@ -38,8 +38,8 @@ export function eagle(name: string, model: EagleHeadModel, growth: Growth): Draf
       }
     },
 
-    observe({ path, emitted, ms, states }) {
-      growth.observe?.({ candidates, chosen, passes: text!.passes, path, emitted, ...(ms !== undefined && { ms }) })
+    observe({ path, emitted, took, states }) {
+      growth.observe?.({ candidates, chosen, passes: text!.passes, path, emitted, ...(took && { took }) })
       text!.settle({ emitted, ...(states && { states }) })
     },
 

@@ -1,4 +1,5 @@
 import type { Awaitable } from '../../decoding/index.ts'
+import type { StepTimes } from '../living-costs.ts'
 import type { Candidates } from './candidates.ts'
 
 /**
@@ -20,7 +21,7 @@ export interface GrownTree {
   /** Tokens of the accepted guesses, and the bonus token. */
   readonly emitted: readonly number[]
   /** As of a verdict. */
-  readonly ms?: number
+  readonly took?: StepTimes
 }
 
 /** A way to grow a tree of guesses: pure but for what it learns from outcomes, which lasts from text to text. */

@@ -1,4 +1,4 @@
-import { stepTime } from '../step-time.ts'
+import { LivingCosts } from '../living-costs.ts'
 import { Calibration } from './calibration.ts'
 import type { Candidates } from './candidates.ts'
 import type { Growth } from './growth.ts'
@@ -28,13 +28,14 @@ const probeEvery = 4
 export function payingGrowth({ target, head }: TreeCosts): Growth {
   const calibration = new Calibration()
   const worth = new WorthOfGuesses(target)
+  const living = new LivingCosts(target)
   let [tokens, time] = [1, 1]
   let idle = 0
 
   /** How many nodes of the frontier are worth a pass, the likeliest first: 0 where none is. `seen` are chances, falling. */
   function nodesWorthAPass(frontier: Ranked, candidates: Candidates, seen: readonly number[], guesses: number): number {
-    const speed = tokens / time
-    const now = worth.of(seen, [], guesses, speed).value
+    const [rowSpeed, draftSpeed] = [living.rows * (tokens / time), living.drafting * (tokens / time)]
+    const now = worth.of(seen, [], guesses, rowSpeed).value
     const further = calibration.anyBestChild
     let nodes = 0
     let gain = 0
@@ -48,8 +49,8 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
       let hoped = hopes.reduce((sum, chance) => sum + chance, 0)
       for (let level = 1, chance = hopes[0]; level <= horizon; level++) {
         // Guesses win no more than their chances, rows being what they are: mostly that is an answer.
-        if (hoped - speed * drafting > gain) {
-          const won = worth.of(seen, ahead, guesses, speed).value - now - speed * drafting
+        if (hoped - draftSpeed * drafting > gain) {
+          const won = worth.of(seen, ahead, guesses, rowSpeed).value - now - draftSpeed * drafting
           if (won > gain) {
             nodes = i + 1
             gain = won
@@ -90,17 +91,16 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
         }
         frontier = level
       }
-      const { count } = worth.of(seen.chances, [], guesses, tokens / time)
+      const { count } = worth.of(seen.chances, [], guesses, living.rows * (tokens / time))
       return [0, ...seen.nodes.slice(0, count).sort((a, b) => a - b)]
     },
     observe(tree) {
-      const { chosen, passes, path, ms } = tree
+      const { chosen, passes, path, took } = tree
       calibration.observe(tree)
       idle = passes.length === 0 ? idle + 1 : 0
+      const drafting = passes.reduce((sum, rows, i) => sum + (i === 0 ? head.first(rows) : head.next(rows)), 0)
       tokens = memory * tokens + path.length
-      let expected = target.v(chosen.length)
-      for (const [i, rows] of passes.entries()) expected += i === 0 ? head.first(rows) : head.next(rows)
-      time = memory * time + stepTime(ms, expected, target)
+      time = memory * time + living.observe({ rows: chosen.length, drafting }, took)
     },
   }
 }

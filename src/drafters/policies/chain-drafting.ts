@@ -46,8 +46,9 @@ export class ChainDrafting {
   }
 
   /** After the step whose guesses these were. */
-  settle({ path, emitted }: Pick<Verdict, 'path' | 'emitted'>): void {
-    this.#policy.observe?.({ guesses: this.#guesses, position: this.#position, accepted: path.length - 1 })
+  settle({ path, emitted, took }: Pick<Verdict, 'path' | 'emitted' | 'took'>): void {
+    const [guesses, position, accepted] = [this.#guesses, this.#position, path.length - 1]
+    this.#policy.observe?.({ guesses, position, accepted, ...(took && { took }) })
     this.#guesses = []
     this.#position += emitted.length
   }

@@ -1,4 +1,5 @@
 import type { GuessCosts, PassCosts } from '../../decoding/index.ts'
+import { LivingCosts } from '../living-costs.ts'
 import type { Confidence, Policy } from './policy.ts'
 
 export interface DraftCosts {
@@ -29,6 +30,7 @@ const prior = 4
 export function costAware({ target, guess: { first, next } }: DraftCosts): Policy {
   const bins = Array.from({ length: binCount }, () => ({ right: 0, seen: 0 }))
   let mean = 0.7
+  const living = new LivingCosts(target)
   let [tokens, time] = [1, 1]
   let idle = 0
 
@@ -47,11 +49,11 @@ export function costAware({ target, guess: { first, next } }: DraftCosts): Polic
       const survival = guesses.reduce((chance, { confidence }) => chance * chanceOf(confidence), 1)
       const rows = guesses.length + 1
       // A row that costs more than those behind it is no reason to stop before them: v is measured, and never smooth.
-      const price =
-        costOf(guesses.length) + Math.min(...horizon.map((more) => (target.v(rows + more) - target.v(rows)) / more))
+      const row = Math.min(...horizon.map((more) => (target.v(rows + more) - target.v(rows)) / more))
+      const price = living.drafting * costOf(guesses.length) + living.rows * row
       return survival * mean > price * (tokens / time)
     },
-    observe({ guesses, accepted }) {
+    observe({ guesses, accepted, took }) {
       idle = guesses.length === 0 ? idle + 1 : 0
       for (const [i, { confidence }] of guesses.slice(0, accepted + 1).entries()) {
         const right = i < accepted ? 1 : 0
@@ -62,7 +64,8 @@ export function costAware({ target, guess: { first, next } }: DraftCosts): Polic
         bin.seen++
       }
       tokens = memory * tokens + accepted + 1
-      time = memory * time + guesses.reduce((sum, _, i) => sum + costOf(i), target.v(guesses.length + 1))
+      const drafting = guesses.reduce((sum, _, i) => sum + costOf(i), 0)
+      time = memory * time + living.observe({ rows: guesses.length + 1, drafting }, took)
     },
   }
 }

@@ -1,3 +1,5 @@
+import type { StepTimes } from '../living-costs.ts'
+
 /** A guess, and what its drafter thought of it. */
 export interface Guess {
   readonly token: number
@@ -27,6 +29,8 @@ export interface DraftState {
 export interface DraftOutcome extends DraftState {
   /** How many of the guesses were accepted. */
   readonly accepted: number
+  /** As of a verdict. */
+  readonly took?: StepTimes
 }
 
 /**
