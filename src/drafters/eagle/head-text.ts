@@ -126,7 +126,7 @@ export class HeadText {
 
   /** Tells what follows a node, from row `row` of a pass; `held` is where it is found by the passes to come. */
   #follow(candidates: Candidates, node: number, outputs: EagleOutputs, row: number, held: number): readonly number[] {
-    const path = candidates.pathTo(node)
+    const path = this.#rule.looksBack ? candidates.pathTo(node) : []
     for (const token of path) this.#history.push(token)
     const { children, drawnFrom } = this.#rule.of(outputs, row, this.#history)
     for (const _ of path) this.#history.pop()

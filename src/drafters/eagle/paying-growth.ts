@@ -1,6 +1,7 @@
 import { LivingCosts } from '../living-costs.ts'
 import { Calibration } from './calibration.ts'
 import type { Candidates } from './candidates.ts'
+import { Falling } from './falling.ts'
 import type { Growth } from './growth.ts'
 import type { TreeCosts } from './tree-costs.ts'
 import { WorthOfGuesses } from './worth.ts'
@@ -13,6 +14,8 @@ const horizon = 4
 const leastChance = 0.02
 /** Nor are those that the head holds less likely, corrected or not. */
 const leastProbability = leastChance / 5
+/** As many as were ever worth a row: the published tree has 60. */
+const mostGuesses = 127
 /** How fast the speed of late forgets. */
 const memory = 0.98
 /** Where guessing does not pay, the head is asked after so many steps all the same, or no one would notice that it pays again. */
@@ -32,22 +35,34 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
   let [tokens, time] = [1, 1]
   let idle = 0
 
-  /** How many nodes of the frontier are worth a pass, the likeliest first: 0 where none is. `seen` are chances, falling. */
-  function nodesWorthAPass(frontier: Ranked, candidates: Candidates, seen: readonly number[], guesses: number): number {
+  /** Guesses that are thought about, by the chance that they are accepted with all before them: as many as a pass has rows. */
+  const seen = new Falling(mostGuesses)
+  /** Those of the last level, which may be expanded, and of the level that is in the making. */
+  const frontier = new Falling(mostGuesses)
+  const level = new Falling(mostGuesses)
+  /** Best children that a pass is hoped to find, and those of the levels behind it. */
+  const hopes = new Falling(width)
+  const ahead = new Falling(width + horizon)
+
+  /** How many nodes of the frontier are worth a pass, the likeliest first: 0 where none is. */
+  function nodesWorthAPass(candidates: Candidates, guesses: number): number {
     const [rowSpeed, draftSpeed] = [living.rows * (tokens / time), living.drafting * (tokens / time)]
-    const now = worth.of(seen, [], guesses, rowSpeed).value
+    const now = worth.of(seen, undefined, guesses, rowSpeed).value
     const further = calibration.anyBestChild
     let nodes = 0
     let gain = 0
-    const hopes: number[] = []
-    for (let i = 0; i < Math.min(width, frontier.nodes.length); i++) {
+    let hopedHere = 0
+    hopes.clear()
+    for (let i = 0; i < Math.min(width, frontier.length); i++) {
       const node = frontier.nodes[i]
-      insert(hopes, frontier.chances[i] * calibration.bestChild(candidates.at(node)))
+      const hope = frontier.values[i] * calibration.bestChild(candidates.at(node))
+      hopes.add(hope)
+      hopedHere += hope
       // What else waits to be read with the root has to be read by some step, be it this one or a later one.
       let drafting = node === 0 ? head.first(1) : head.next(i + 1)
-      const ahead = hopes.slice()
-      let hoped = hopes.reduce((sum, chance) => sum + chance, 0)
-      for (let level = 1, chance = hopes[0]; level <= horizon; level++) {
+      let hoped = hopedHere
+      ahead.copy(hopes)
+      for (let more = 1, chance = hopes.values[0]; more <= horizon; more++) {
         // Guesses win no more than their chances, rows being what they are: mostly that is an answer.
         if (hoped - draftSpeed * drafting > gain) {
           const won = worth.of(seen, ahead, guesses, rowSpeed).value - now - draftSpeed * drafting
@@ -58,7 +73,7 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
         }
         chance *= further
         hoped += chance
-        insert(ahead, chance)
+        ahead.add(chance)
         drafting += head.next(1)
       }
     }
@@ -69,30 +84,29 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
     width,
     leastProbability,
     draws: false,
-    async grow(candidates, expand, guesses) {
-      /** Guesses that are thought about, by the chance that they are accepted with all before them. */
-      const seen = new Ranked()
-      let frontier = new Ranked()
-      frontier.add(0, 1)
-      while (frontier.nodes.length > 0) {
+    async grow(candidates, expand, most) {
+      const guesses = Math.min(most, mostGuesses)
+      seen.clear()
+      frontier.clear().add(1, 0) // the root
+      while (frontier.length > 0) {
         const probes = frontier.nodes[0] === 0 && idle >= probeEvery
-        const nodes = nodesWorthAPass(frontier, candidates, seen.chances, guesses)
+        const nodes = nodesWorthAPass(candidates, guesses)
         if (nodes === 0 && !probes) break
-        const expanded = frontier.nodes.slice(0, Math.max(1, nodes))
+        const expanded = Array.from(frontier.nodes.subarray(0, Math.max(1, nodes)))
         const children = await expand(expanded)
-        const level = new Ranked()
+        level.clear()
         for (let i = 0; i < expanded.length; i++) {
           for (const child of children[i]) {
-            const chance = frontier.chances[i] * calibration.chance(candidates.at(child))
+            const chance = frontier.values[i] * calibration.chance(candidates.at(child))
             if (chance < leastChance) continue
-            seen.add(child, chance)
-            level.add(child, chance)
+            seen.add(chance, child)
+            level.add(chance, child)
           }
         }
-        frontier = level
+        frontier.copy(level)
       }
-      const { count } = worth.of(seen.chances, [], guesses, living.rows * (tokens / time))
-      return [0, ...seen.nodes.slice(0, count).sort((a, b) => a - b)]
+      const { count } = worth.of(seen, undefined, guesses, living.rows * (tokens / time))
+      return [0, ...Array.from(seen.nodes.subarray(0, count)).sort((a, b) => a - b)]
     },
     observe(tree) {
       const { chosen, passes, path, took } = tree
@@ -103,25 +117,4 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
       time = memory * time + living.observe({ rows: chosen.length, drafting }, took)
     },
   }
-}
-
-/** Candidates by falling chance, the earlier one first among equals: parents before their children. */
-class Ranked {
-  readonly nodes: number[] = []
-  readonly chances: number[] = []
-
-  add(node: number, chance: number): void {
-    const at = insert(this.chances, chance)
-    this.nodes.push(node)
-    for (let i = this.nodes.length - 1; i > at; i--) this.nodes[i] = this.nodes[i - 1]
-    this.nodes[at] = node
-  }
-}
-
-/** Puts a number where it belongs in a short list that falls, behind its equals, and tells where. */
-function insert(falling: number[], value: number): number {
-  let at = falling.push(value) - 1
-  for (; at > 0 && falling[at - 1] < value; at--) falling[at] = falling[at - 1]
-  falling[at] = value
-  return at
 }

@@ -1,3 +1,4 @@
+import type { Falling } from './falling.ts'
 import type { TreeCosts } from './tree-costs.ts'
 
 /** How many guesses are worth it, and how many tokens they win beyond what their rows cost. */
@@ -20,16 +21,21 @@ export class WorthOfGuesses {
     this.#target = target
   }
 
-  /** Of chances that fall and others that do: `most` guesses at most. */
-  of(some: readonly number[], others: readonly number[], most: number, speed: number): Worth {
-    let best = { count: 0, value: 0 }
-    let [i, j, sum] = [0, 0, 0]
-    for (let count = 1; count <= most && i + j < some.length + others.length; count++) {
-      sum += j === others.length || some[i] >= others[j] ? some[i++] : others[j++]
+  /** Of chances, and of others together with them: `most` guesses at most. */
+  of(some: Falling, others: Falling | undefined, most: number, speed: number): Worth {
+    const [first, second] = [some.values, others?.values ?? some.values]
+    const [firsts, seconds] = [some.length, others?.length ?? 0]
+    const end = Math.min(most, firsts + seconds)
+    let [bestCount, bestValue] = [0, 0]
+    for (let count = 1, i = 0, j = 0, sum = 0; count <= end; count++) {
+      sum += j === seconds || (i < firsts && first[i] >= second[j]) ? first[i++] : second[j++]
       const value = sum - speed * this.#price(count)
-      if (value > best.value) best = { count, value }
+      if (value > bestValue) {
+        bestCount = count
+        bestValue = value
+      }
     }
-    return best
+    return { count: bestCount, value: bestValue }
   }
 
   #price(guesses: number): number {

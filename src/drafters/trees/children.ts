@@ -20,6 +20,8 @@ export type HeadOutputs = Pick<EagleOutputs, 'top' | 'logits'>
 /** Makes children of what a pass of the head says of a row. */
 export interface ChildRule {
   readonly wants: readonly EagleHeadOutput[]
+  /** Whether it looks at the text: the likeliest tokens are told without. */
+  readonly looksBack: boolean
   /** `history` is the text with the path to the node; its length is the output position that they are guessed for. */
   of(outputs: HeadOutputs, row: number, history: TokenHistory): Followers
 }
@@ -65,12 +67,17 @@ export function childRule(
   const least = Math.log(leastProbability)
   if (sampler.greedy || (rejects && !draws)) {
     const most = Math.min(told, count)
-    return { wants: ['top'], of: ({ top }, row) => ({ children: likeliest(top!, row * told, most, least) }) }
+    return {
+      wants: ['top'],
+      looksBack: false,
+      of: ({ top }, row) => ({ children: likeliest(top!, row * told, most, least) }),
+    }
   }
   if (!rejects) {
     const known = new Float32Array(vocabSize).fill(-Infinity)
     return {
       wants: ['top'],
+      looksBack: true,
       of({ top }, row, history) {
         const [from, to] = [row * told, (row + 1) * told]
         const tokens = top!.tokens.subarray(from, to)
@@ -84,6 +91,7 @@ export function childRule(
   let drawn = 0
   return {
     wants: ['logits'],
+    looksBack: true,
     of({ logits }, row, history) {
       const own = logits!.subarray(row * vocabSize, (row + 1) * vocabSize)
       const children = weighed(sampler.rank(own, drawn++, history, count))
