@@ -1,5 +1,4 @@
 import { LivingCosts } from '../living-costs.ts'
-import { Pays } from '../pays.ts'
 import { Calibration } from './calibration.ts'
 import type { Candidates } from './candidates.ts'
 import { Falling } from './falling.ts'
@@ -19,6 +18,8 @@ const leastProbability = leastChance / 5
 const mostGuesses = 127
 /** How fast the speed of late forgets. */
 const memory = 0.98
+/** Where guessing does not pay, the head is asked after so many steps all the same, or no one would notice that it pays again. */
+const probeEvery = 4
 
 /**
  * EAGLE-2's tree with a size that pays instead of a fixed one. Time spent on guesses could be spent on steps as they went
@@ -32,7 +33,7 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
   const worth = new WorthOfGuesses(target)
   const living = new LivingCosts(target)
   let [tokens, time] = [1, 1]
-  const pays = new Pays()
+  let idle = 0
 
   /** Guesses that are thought about, by the chance that they are accepted with all before them: as many as a pass has rows. */
   const seen = new Falling(mostGuesses)
@@ -87,9 +88,8 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
       const guesses = Math.min(most, mostGuesses)
       seen.clear()
       frontier.clear().add(1, 0) // the root
-      if (!pays.pays && !pays.isDue) return [0]
       while (frontier.length > 0) {
-        const probes = frontier.nodes[0] === 0 && pays.isDue
+        const probes = frontier.nodes[0] === 0 && idle >= probeEvery
         const nodes = nodesWorthAPass(candidates, guesses)
         if (nodes === 0 && !probes) break
         const expanded = Array.from(frontier.nodes.subarray(0, Math.max(1, nodes)))
@@ -111,11 +111,10 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
     observe(tree) {
       const { chosen, passes, path, took } = tree
       calibration.observe(tree)
+      idle = passes.length === 0 ? idle + 1 : 0
       const drafting = passes.reduce((sum, rows, i) => sum + (i === 0 ? head.first(rows) : head.next(rows)), 0)
       tokens = memory * tokens + path.length
-      const step = living.observe({ rows: chosen.length, drafting }, took)
-      time = memory * time + step
-      pays.observe(passes.length > 0, path.length, step)
+      time = memory * time + living.observe({ rows: chosen.length, drafting }, took)
     },
   }
 }

@@ -60,7 +60,7 @@ test('keeps probing when guessing does not pay, and comes back when it pays agai
   const lengths = (count: number, right: number) => Array.from({ length: count }, () => step(policy, some, right))
   lengths(100, 0)
   const idle = lengths(170, 0)
-  expect(idle.filter((length) => length > 0)).toEqual(Array.from({ length: 10 }, () => 1))
+  expect(idle.filter((length) => length > 0)).toEqual(Array.from({ length: 34 }, () => 1))
   const back = lengths(400, 8)
   expect(back.slice(-50).every((length) => length >= 2)).toBe(true)
 })

@@ -1,6 +1,5 @@
 import type { GuessCosts, PassCosts } from '../../decoding/index.ts'
 import { LivingCosts } from '../living-costs.ts'
-import { Pays } from '../pays.ts'
 import type { Confidence, Policy } from './policy.ts'
 
 export interface DraftCosts {
@@ -9,6 +8,8 @@ export interface DraftCosts {
   readonly guess: GuessCosts
 }
 
+/** Drafts a guess at least this often (in steps), or it would never learn that guessing pays again. */
+const probeEvery = 4
 /** How fast the running means forget. */
 const memory = 0.98
 /** Rows ahead whose mean price counts. */
@@ -31,7 +32,7 @@ export function costAware({ target, guess: { first, next } }: DraftCosts): Polic
   let mean = 0.7
   const living = new LivingCosts(target)
   let [tokens, time] = [1, 1]
-  const pays = new Pays()
+  let idle = 0
 
   const costOf = (guess: number) => (guess === 0 ? first : next)
   const binOf = (probability: number) => bins[Math.min(binCount - 1, Math.floor(probability * binCount))]
@@ -44,8 +45,7 @@ export function costAware({ target, guess: { first, next } }: DraftCosts): Polic
   return {
     name: 'cost-aware',
     continueDrafting({ guesses }) {
-      if (guesses.length === 0 && !pays.pays) return pays.isDue
-      if (guesses.length === 0 && pays.isDue) return true
+      if (guesses.length === 0 && idle >= probeEvery) return true
       const survival = guesses.reduce((chance, { confidence }) => chance * chanceOf(confidence), 1)
       const rows = guesses.length + 1
       // A row that costs more than those behind it is no reason to stop before them: v is measured, and never smooth.
@@ -54,6 +54,7 @@ export function costAware({ target, guess: { first, next } }: DraftCosts): Polic
       return survival * mean > price * (tokens / time)
     },
     observe({ guesses, accepted, took }) {
+      idle = guesses.length === 0 ? idle + 1 : 0
       for (const [i, { confidence }] of guesses.slice(0, accepted + 1).entries()) {
         const right = i < accepted ? 1 : 0
         mean = memory * mean + (1 - memory) * right
@@ -64,9 +65,7 @@ export function costAware({ target, guess: { first, next } }: DraftCosts): Polic
       }
       tokens = memory * tokens + accepted + 1
       const drafting = guesses.reduce((sum, _, i) => sum + costOf(i), 0)
-      const step = living.observe({ rows: guesses.length + 1, drafting }, took)
-      time = memory * time + step
-      pays.observe(guesses.length > 0, accepted + 1, step)
+      time = memory * time + living.observe({ rows: guesses.length + 1, drafting }, took)
     },
   }
 }
