@@ -58,15 +58,18 @@ export interface Draft {
   readonly forwards?: number
 }
 
+/** Times of a step in milliseconds: of its proposal, and of all from there until it was decided. */
+export interface StepTimes {
+  readonly draft: number
+  readonly pass: number
+}
+
 /** The outcome of a step, as a drafter sees it. */
 export interface Verdict extends Acceptance {
   /** The tokens the step decided: those of the accepted guesses, then the bonus token, which is the next root. */
   readonly emitted: readonly number[]
-  /**
-   * Times of the step in milliseconds: of the proposal, and of all from there until it was decided. Not given where nobody looks
-   * at a clock.
-   */
-  readonly took?: { readonly draft: number; readonly pass: number }
+  /** Not given where nobody looks at a clock. */
+  readonly took?: StepTimes
   /** What the drafter `wants` of the accepted rows, [path, hidden] or [path, layers * hidden]. */
   readonly states?: Float32Array
   /**

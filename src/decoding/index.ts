@@ -10,6 +10,7 @@ export {
   type Draft,
   type Drafter,
   type Prefilled,
+  type StepTimes,
   type Verdict,
 } from './drafter.ts'
 export { type HeadCosts, measureHeadCosts, measureMedusaCost, measureRidersCost } from './head-costs.ts'

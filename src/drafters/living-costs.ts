@@ -1,10 +1,4 @@
-import type { PassCosts } from '../decoding/index.ts'
-
-/** Times of a step in milliseconds: of making its guesses, and of the pass that checked them with what followed. */
-export interface StepTimes {
-  readonly draft: number
-  readonly pass: number
-}
+import type { PassCosts, StepTimes } from '../decoding/index.ts'
 
 /** What a step was made of. */
 export interface StepWork {

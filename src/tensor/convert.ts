@@ -32,14 +32,7 @@ export function copyAsFloat32(
   } else if (dtype === 'f16') {
     // Computed: a table of all values would be out of the processor's caches whenever a decoding step asks for a few rows.
     const bits = data as Uint16Array
-    const valueBits = new Uint32Array(to.buffer, to.byteOffset, to.length)
-    for (let i = 0; i < count; i++) {
-      const b = bits[start + i]
-      const magnitude = b & 0x7fff
-      if (magnitude < 0x400) to[at + i] = (b < 0x8000 ? magnitude : -magnitude) * 2 ** -24
-      else
-        valueBits[at + i] = ((b & 0x8000) << 16) | ((magnitude << 13) + (magnitude < 0x7c00 ? 0x38000000 : 0x70000000))
-    }
+    for (let i = 0; i < count; i++) to[at + i] = float16Value(bits[start + i])
   } else if (dtype === 'bf16') {
     const bits = data as Uint16Array
     const valueBits = new Uint32Array(to.buffer, to.byteOffset, to.length)
@@ -80,7 +73,10 @@ export function float32ToBfloat16(values: Float32Array): Uint16Array {
 
 /** The value of one f16 bit pattern. */
 export function float16Value(bits: number): number {
-  return float16ToFloat32(Uint16Array.of(bits))[0]
+  const magnitude = bits & 0x7fff
+  if (magnitude < 0x400) return (bits < 0x8000 ? magnitude : -magnitude) * 2 ** -24
+  scratchBits[0] = ((bits & 0x8000) << 16) | ((magnitude << 13) + (magnitude < 0x7c00 ? 0x38000000 : 0x70000000))
+  return scratch[0]
 }
 
 const scratch = new Float32Array(1)

@@ -1,5 +1,4 @@
-import type { Awaitable } from '../../decoding/index.ts'
-import type { StepTimes } from '../living-costs.ts'
+import type { Awaitable, StepTimes } from '../../decoding/index.ts'
 import type { Candidates } from './candidates.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { StepTimes } from '../living-costs.ts'
+import type { StepTimes } from '../../decoding/index.ts'
 
 /** A guess, and what its drafter thought of it. */
 export interface Guess {
