@@ -81,6 +81,66 @@ describe('layers whose outputs are fused', () => {
   })
 })
 
+describe('fields of the layer together', () => {
+  const { architectures: _, draft_vocab_size, ...layer } = publishedConfig(eagle3Spec)
+  const speculators = (changes: object = {}, layerChanges: object = {}) => ({
+    architectures: ['Eagle3Speculator'],
+    speculators_model_type: 'eagle3',
+    speculators_config: { algorithm: 'eagle3', verifier: { name_or_path: 'somewhere/target' } },
+    draft_vocab_size,
+    norm_before_residual: true,
+    norm_before_fc: false,
+    target_hidden_size: null,
+    eagle_aux_hidden_state_layer_ids: null,
+    transformer_layer_config: { ...layer, ...layerChanges },
+    ...changes,
+  })
+  const wrapped = (changes: object = {}) => ({
+    ...{ architectures: ['EAGLEModel'], model_type: 'eagle', truncated_vocab_size: 320 },
+    model: publishedConfig(eagleSpec),
+    ...changes,
+  })
+
+  test('as speculators writes them', () => {
+    const spec = { ...eagle3Spec, normBeforeResidual: true }
+    expect(parseEagleConfig(speculators(), 'eagle3', 8)).toEqual(spec)
+    const named = speculators({ eagle_aux_hidden_state_layer_ids: [1, 4, 8] })
+    expect(parseEagleConfig(named, 'eagle3', 8)).toEqual({ ...spec, taps: [0, 3, 7] })
+    const outputs = { ...named, eagle_config: { aux_layer_convention: 'output' } }
+    expect(() => parseEagleConfig(outputs, 'eagle3', 8)).toThrow('each 0 .. 7')
+  })
+
+  test('as vLLM wraps an EAGLE-1 head', () => {
+    expect(parseEagleConfig(wrapped(), 'eagle', 8)).toEqual(eagleSpec)
+    const plain = wrapped({ truncated_vocab_size: undefined, model: { ...publishedConfig(eagleSpec), bias: false } })
+    expect(parseEagleConfig(plain, 'eagle', 8)).toEqual({ ...eagleSpec, fcBias: false })
+  })
+
+  test.each<[string, object, EagleKind, string, string]>([
+    [
+      'a missing one',
+      speculators({}, { hidden_size: null }),
+      'eagle3',
+      'format',
+      'transformer_layer_config.hidden_size',
+    ],
+    ['several layers', speculators({}, { num_hidden_layers: 2 }), 'eagle3', 'unsupported', 'num_hidden_layers is 2'],
+    ['another head', speculators({ norm_before_fc: true }), 'eagle3', 'unsupported', 'norm_before_fc is true'],
+    ['another kind', speculators(), 'eagle', 'checkpoint', 'architectures is ["Eagle3Speculator"]'],
+    [
+      'the embedding',
+      speculators({ eagle_aux_hidden_state_layer_ids: [0, 2] }),
+      'eagle3',
+      'checkpoint',
+      'enters layers',
+    ],
+    ['fewer tokens', wrapped({ truncated_vocab_size: 100 }), 'eagle', 'unsupported', 'truncated_vocab_size is 100'],
+    ['no object', wrapped({ model: 'llama' }), 'eagle', 'format', 'model is "llama", expected a JSON object'],
+  ])('refuses %s', (_, json, kind, code, message) => {
+    expect(() => parseEagleConfig(json, kind, 8)).toThrow(error(code, message))
+  })
+})
+
 describe('refuses', () => {
   test.each<[EagleKind, object, string, string]>([
     ['eagle', { architectures: ['LlamaForCausalLMEagle3'] }, 'checkpoint', 'there is no tensor "midlayer.hidden_norm'],

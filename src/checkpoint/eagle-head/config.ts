@@ -18,40 +18,54 @@ export function parseEagleConfig(
   file = 'config.json',
 ): EagleHeadSpec {
   const config = new Fields(json, file)
+  const layer = layerOf(config)
   requireArchitecture(config, kind)
   refuseForeignWeights(config)
-  refuseVariants(config, kind)
+  if (layer !== config) refuseForeignWeights(layer)
+  refuseVariants(config, layer, kind)
 
-  const vocabSize = config.integer('vocab_size', 1, 2 ** 24)
-  const hiddenSize = config.integer('hidden_size', 1, 131_072)
+  const vocabSize = layer.integer('vocab_size', 1, 2 ** 24)
+  const hiddenSize = layer.integer('hidden_size', 1, 131_072)
   // EAGLE's 33B head has the second name.
-  const contextField = config.raw('max_position_embeddings') == null ? 'max_sequence_length' : 'max_position_embeddings'
-  const contextLength = config.integer(contextField, 1, 2 ** 27, 2048)
-  const outputBias = config.boolean('attention_bias', false)
+  const contextField = layer.raw('max_position_embeddings') == null ? 'max_sequence_length' : 'max_position_embeddings'
+  const contextLength = layer.integer(contextField, 1, 2 ** 27, 2048)
+  const outputBias = layer.boolean('attention_bias', false)
   const isEagle3 = kind === 'eagle3'
   return {
     kind,
     hiddenSize,
-    intermediateSize: config.integer('intermediate_size', 1, 2 ** 20),
+    intermediateSize: layer.integer('intermediate_size', 1, 2 ** 20),
     layerCount: 1,
-    ...parseHeads(config, { kvHeadCount: null, headDim: null }),
-    normEps: parseNormEps(config),
-    rope: parseRope(config, contextLength),
+    ...parseHeads(layer, { kvHeadCount: null, headDim: null }),
+    normEps: parseNormEps(layer),
+    rope: parseRope(layer, contextLength),
     // `qkv_bias` is EAGLE's own field, for targets such as Qwen2; the other is that of transformers.
-    qkvBias: outputBias || config.boolean('qkv_bias', false),
+    qkvBias: outputBias || layer.boolean('qkv_bias', false),
     outputBias,
-    mlpBias: config.boolean('mlp_bias', false),
+    mlpBias: layer.boolean('mlp_bias', false),
     qkNorm: false,
     windows: [null],
     vocabSize,
     targetHiddenSize: isEagle3 ? config.integer('target_hidden_size', 1, 131_072, hiddenSize) : hiddenSize,
     contextLength,
     // The first heads were published without the field, and with a bias.
-    fcBias: !isEagle3 && config.boolean('bias', true),
+    fcBias: !isEagle3 && layer.boolean('bias', true),
     taps: isEagle3 ? parseTaps(config, targetLayerCount) : [],
     draftVocabSize: config.integer('draft_vocab_size', 1, vocabSize, vocabSize),
     normBeforeResidual: isEagle3 && config.boolean('norm_before_residual', false),
   }
+}
+
+/**
+ * The fields of the decoder layer: the file's own, or where they are together, as speculators writes them (beside what the head
+ * adds) and vLLM's wrapper of EAGLE-1 heads.
+ */
+function layerOf(config: Fields): Fields {
+  const wrapped = config.object('model')
+  const truncated = wrapped && config.raw('truncated_vocab_size')
+  if (truncated != null && truncated !== wrapped!.raw('vocab_size'))
+    throw config.wrong('truncated_vocab_size', 'model.vocab_size (other heads are not supported)', 'unsupported')
+  return wrapped ?? config.object('transformer_layer_config') ?? config
 }
 
 /** Official heads of both kinds call themselves by the architecture of a model; an engine's name says the kind. */
@@ -87,9 +101,9 @@ const nestedVariants: readonly (readonly [field: string, value: unknown])[] = [
   ['parallel_draft_step', 1],
 ]
 
-function refuseVariants(config: Fields, kind: EagleKind): void {
-  if (config.integer('num_hidden_layers', 1, 1024, 1) !== 1)
-    throw config.wrong('num_hidden_layers', '1 (heads of several layers are not supported)', 'unsupported')
+function refuseVariants(config: Fields, layer: Fields, kind: EagleKind): void {
+  if (layer.integer('num_hidden_layers', 1, 1024, 1) !== 1)
+    throw layer.wrong('num_hidden_layers', '1 (heads of several layers are not supported)', 'unsupported')
   const refuse = (fields: Fields, name: string, value: unknown) => {
     if ((fields.raw(name) ?? value) !== value)
       throw fields.wrong(name, `${value} (other heads are not supported)`, 'unsupported')

@@ -7,7 +7,7 @@ const idsField = 'eagle_aux_hidden_state_layer_ids'
  * The layers of the target, from 0, whose outputs an EAGLE-3 head fuses.
  * In EAGLE's code and those that follow it, a head that names none gets the states that enter layers 2, L / 2 and L - 3:
  * the outputs of the layers before. Where layers are named, they are those whose outputs are taken, unless
- * `eagle_config.aux_layer_convention` is "input".
+ * `eagle_config.aux_layer_convention` is "input" or speculators wrote the file, which names what enters layers, as vLLM does.
  * Throws code `format` or `checkpoint` for what does not name layers in rising order.
  */
 export function parseTaps(config: Fields, targetLayerCount: number): readonly number[] {
@@ -18,14 +18,15 @@ export function parseTaps(config: Fields, targetLayerCount: number): readonly nu
 
   const expected = `layers of the target in rising order, each 0 .. ${targetLayerCount - 1}`
   if (!Array.isArray(ids) || ids.length === 0) throw fields.wrong(idsField, `a list of ${expected}`, 'format')
-  const convention = nested?.string('aux_layer_convention', 'output') ?? 'output'
+  const usual = config.raw('speculators_model_type') == null ? 'output' : 'input'
+  const convention = nested?.string('aux_layer_convention', usual) ?? usual
   if (convention !== 'output' && convention !== 'input')
     throw nested!.wrong('aux_layer_convention', '"output" or "input"', 'unsupported')
   const taps = convention === 'output' ? ids : ids.map((id) => (typeof id === 'number' ? id - 1 : id))
   if (!isRising(taps, targetLayerCount))
     throw fields.wrong(
       idsField,
-      convention === 'output' ? expected : `${expected} once 1 is subtracted (aux_layer_convention is "input")`,
+      convention === 'output' ? expected : `${expected} once 1 is subtracted, since they name what enters layers`,
     )
   return taps
 }
