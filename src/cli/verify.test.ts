@@ -75,6 +75,8 @@ describe('paceline verify', () => {
     const { code, stdout } = await verify([...short, ...flags])
     expect(code).toBe(1)
     expect(stdout).toContain('rule typical-lossy, against plain decoding')
+    expect(stdout).toContain('  by the rule  prompt-lookup, f32, seed ')
+    expect(stdout).not.toContain('UNEXPLAINED')
     expect(stdout).toMatch(/prompt-lookup +f32 +- +0 +2 +2 +0 +0 /)
     expect(stdout).toMatch(/NOT LOSSLESS, by design.+ [1-6] of 6 texts are not those of plain decoding.+\n$/)
   })

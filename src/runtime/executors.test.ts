@@ -17,6 +17,11 @@ if ('reason' in addon) console.info(`The native executor is not tested here: ${a
 /** Every executor but the interpreter, their oracle. int4: ONNX Runtime rounds activations per block, not per row. */
 const executors: readonly { name: string; executor: Executor; int4Tolerance: number }[] = [
   { name: 'ONNX Runtime', executor: onnxExecutor({ threads: 2 }), int4Tolerance: 0.01 },
+  {
+    name: 'ONNX Runtime, 8 bits in halves',
+    executor: onnxExecutor({ threads: 2, inHalves: true }),
+    int4Tolerance: 0.01,
+  },
   ...isas.map((isa) => ({
     name: `native, ${isa}`,
     executor: nativeExecutor({ threads: 2, isa }),

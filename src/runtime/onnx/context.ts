@@ -1,10 +1,20 @@
 import { isWeight, type Node, type OpName, type Shape, type Value, type Weight } from '../../graph/index.ts'
 import { smallestScale } from '../../tensor/index.ts'
 import type { Feeds } from './feeds.ts'
-import type { OnnxModel } from './model.ts'
+import { type OnnxModel, onnxType } from './model.ts'
 import type { PackedWeight } from './weights.ts'
 
 export type LoweringRule<O extends OpName> = (context: LoweringContext, node: Node<O>) => void
+
+/** 8-bit activations as integer products take them. */
+export interface Quantised {
+  /** [rows, K], or [2 * rows, K] where they are halves: those of all rows, then the others, which together are the activations. */
+  readonly values: string
+  /** What 0 is stored as: 128, or 64 in each half. */
+  readonly zero: number
+  /** Of each row, [rows, 1]. */
+  readonly scale: string
+}
 
 /** What a rule works with: the model being written, and the ONNX name of every value written so far. */
 export class LoweringContext {
@@ -16,12 +26,15 @@ export class LoweringContext {
   readonly #reshaped = new Map<string, string>()
   readonly #weights = new Map<number, string>()
   readonly #shared = new Map<string, unknown>()
-  readonly #quantised = new Map<number, { values: string; scale: string }>()
+  readonly #quantised = new Map<number, Quantised>()
+  /** Whether 8-bit activations are multiplied in halves (see `productsSaturate`). */
+  readonly #inHalves: boolean
 
-  constructor(model: OnnxModel, feeds: Feeds, packed: ReadonlyMap<number, PackedWeight>) {
+  constructor(model: OnnxModel, feeds: Feeds, packed: ReadonlyMap<number, PackedWeight>, inHalves: boolean) {
     this.model = model
     this.feeds = feeds
     this.#packed = packed
+    this.#inHalves = inHalves
   }
 
   /** Records that `value` is the ONNX value `name`, written with `dims` (those of the graph unless given). */
@@ -72,8 +85,8 @@ export class LoweringContext {
     return this.#shared.get(key) as T
   }
 
-  /** Rows of `x` in 8 bits (offset 128) and the scale of each, [rows, 1]; made once for all layers that read `x`. */
-  readonly quantised = (x: Value): { values: string; scale: string } => {
+  /** Rows of `x` in 8 bits; made once for all layers that read `x`. */
+  readonly quantised = (x: Value): Quantised => {
     const known = this.#quantised.get(x.id)
     if (known) return known
     const { model } = this
@@ -85,9 +98,18 @@ export class LoweringContext {
     ])
     const flat = model.node('Reshape', [scale, model.integers(-1)])
     const values = model.node('QuantizeLinear', [name, flat, this.feeds.zeroPoints()], { axis: 0 })
-    const result = { values, scale }
+    const result = this.#inHalves ? { values: this.#halves(values), zero: 64, scale } : { values, zero: 128, scale }
     this.#quantised.set(x.id, result)
     return result
+  }
+
+  /** 1 .. 255 as two numbers of at most 128: two products of those with weights fit into 16 bits. */
+  #halves(values: string): string {
+    const { model } = this
+    const one = model.node('BitShift', [values, model.scalar('u8', 1)], { direction: { text: 'RIGHT' } })
+    const [whole, part] = [values, one].map((half) => model.node('Cast', [half], { to: onnxType.i32 }))
+    const other = model.node('Cast', [model.node('Sub', [whole, part])], { to: onnxType.u8 })
+    return model.node('Concat', [one, other], { axis: 0 })
   }
 }
 

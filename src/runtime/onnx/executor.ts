@@ -11,12 +11,19 @@ import { FunctionalCache } from './cache.ts'
 import { type Feed, Feeds, type RunContext } from './feeds.ts'
 import { lower } from './lowering.ts'
 import { OnnxModel, type OnnxType } from './model.ts'
+import { productsSaturate } from './saturation.ts'
 import { createSession, loadOnnxRuntime, type SessionOptions } from './session.ts'
 import { collectGarbage, Slabs } from './slabs.ts'
 import { visibilityOf } from './visibility.ts'
 import { type PackedWeight, packWeight } from './weights.ts'
 
-export type OnnxOptions = Partial<SessionOptions>
+export interface OnnxOptions extends Partial<SessionOptions> {
+  /**
+   * Whether 8-bit activations are multiplied in two halves, as twice as many rows: exact on processors where products of 8 bits saturate,
+   * which is found out unless given.
+   */
+  readonly inHalves?: boolean
+}
 
 /** Weights from this size on are worth giving their memory back after loading. */
 const largeBytes = 256 << 20
@@ -26,16 +33,16 @@ export function onnxExecutor({
   threads = availableParallelism(),
   executionProviders = ['cpu'],
   training = false,
+  inHalves,
 }: OnnxOptions = {}): Executor {
   return {
     name: 'onnx',
     async compile(graph, source, options = {}) {
       const ort = await loadOnnxRuntime()
-      const { session, feeds, weightBytes } = await load(ort, graph, source, options, {
-        threads,
-        executionProviders,
-        training,
-      })
+      const halved =
+        graph.weights.some(({ precision }) => precision === 'int8') && (inHalves ?? (await productsSaturate(ort)))
+      const sessionOptions = { threads, executionProviders, training }
+      const { session, feeds, weightBytes } = await load(ort, graph, source, options, sessionOptions, halved)
       if (weightBytes > largeBytes) giveBackMemory()
       return new OnnxExecutable(ort, session, graph, feeds, weightBytes)
     },
@@ -56,12 +63,13 @@ async function load(
   source: TensorSource,
   options: CompileOptions,
   sessionOptions: SessionOptions,
+  inHalves: boolean,
 ): Promise<{ session: Ort.InferenceSession; feeds: ReadonlyMap<string, Feed>; weightBytes: number }> {
   const packed = await packAll(graph, source, options)
   const weightBytes = [...packed.values()].reduce((sum, weight) => sum + bytesOf(weight), 0)
   const model = new OnnxModel()
   const feeds = new Feeds(model, graph.inputs)
-  lower(graph, packed, feeds, model)
+  lower(graph, packed, feeds, model, inHalves)
   return { session: await createSession(ort, model, sessionOptions), feeds: new Map(feeds.entries()), weightBytes }
 }
 

@@ -107,7 +107,7 @@ const products: {
 
   int8({ model, quantised }, x, weight, { data, scales }) {
     const [n, k] = weight.shape
-    const { values, scale } = quantised(x)
+    const { values, zero, scale } = quantised(x)
     const stored = model.initializer('i8', [k, n], data)
     const channelScales = model.initializer('f32', [n], scales)
     const sums = model.node('ms:MatMulIntegerToFloat', [
@@ -115,9 +115,9 @@ const products: {
       stored,
       model.scalar('f32', 1),
       channelScales,
-      model.scalar('u8', 128),
+      model.scalar('u8', zero),
     ])
-    return model.node('Mul', [sums, scale])
+    return model.node('Mul', [zero === 64 ? sumOfHalves(model, sums, n) : sums, scale])
   },
 
   int4({ model, read }, x, weight, { data, scales }) {
@@ -131,9 +131,24 @@ const products: {
   },
 }
 
-/** Writes `graph` as an ONNX model whose inputs are the graph's, plus what `feeds` derives from them and the cache. */
-export function lower(graph: Graph, packed: ReadonlyMap<number, PackedWeight>, feeds: Feeds, model: OnnxModel): void {
-  const context = new LoweringContext(model, feeds, packed)
+/** [2 * rows, N] to [rows, N]. */
+function sumOfHalves(model: OnnxModel, sums: string, n: number): string {
+  const beside = model.node('Reshape', [sums, model.integers(2, -1, n)])
+  return model.node('ReduceSum', [beside, model.integers(0)], { keepdims: 0 })
+}
+
+/**
+ * Writes `graph` as an ONNX model whose inputs are the graph's, plus what `feeds` derives from them and the cache. `inHalves`: 8-bit
+ * activations are multiplied in halves.
+ */
+export function lower(
+  graph: Graph,
+  packed: ReadonlyMap<number, PackedWeight>,
+  feeds: Feeds,
+  model: OnnxModel,
+  inHalves: boolean,
+): void {
+  const context = new LoweringContext(model, feeds, packed, inHalves)
   for (const input of graph.inputs) {
     // Positions enter as cos and sin tables, made before the run.
     const isRead = graph.nodes.some(({ op, inputs }) =>
