@@ -141,13 +141,14 @@ async function print(generation: Generation, signal: AbortSignal): Promise<void>
   else if (process.stderr.isTTY) process.stderr.write('\n')
 }
 
-function summarise({ finishReason, stats }: Pick<GenerationResult, 'finishReason' | 'stats'>): void {
+function summarise({ finishReason, stats, seed }: Omit<GenerationResult, 'promptIds'>): void {
   const { tokens, tokensPerSecond, acceptanceLength: tau, acceptanceByPosition, speedup } = stats
   const parts = [`${tokens} tokens (${finishReason})`, `${short(tokensPerSecond)} tokens/s`, `tau ${tau.toFixed(2)}`]
   if (speedup) {
     const [D, v, h, S] = [speedup.D, speedup.v, speedup.h, speedup.S].map((value) => value.toFixed(2))
     parts.push(`S = tau / (D + v + h) = ${tau.toFixed(2)} / (${D} + ${v} + ${h}) = ${S}`)
   }
+  if (seed !== undefined) parts.push(`seed ${seed}`)
   if (acceptanceByPosition.length > 0)
     parts.push(`accepted by position: ${acceptanceByPosition.map((share) => percent(share)).join(', ')}`)
   remark(parts.join(' | '))

@@ -127,6 +127,15 @@ describe('a generation', () => {
     expect(await sampled(2)).not.toBe(first)
   })
 
+  test('that was drawn without a seed tells which it was, so that it can be repeated', async () => {
+    const drawn = { maxTokens: 40, temperature: 1.5 }
+    const { text, seed } = await generate(prompt, drawn)
+    expect(seed).toBeTypeOf('number')
+    expect((await generate(prompt, { ...drawn, seed: seed! })).text).toBe(text)
+    expect((await generate(prompt, drawn)).seed).not.toBe(seed)
+    expect(await generate(prompt, { maxTokens: 4 })).not.toHaveProperty('seed')
+  })
+
   test('measures the parts of its speedup where asked', async () => {
     const { stats } = await generate(prompt, { maxTokens: 30, drafter: promptLookup(), measureSpeedup: true })
     const { S, tau, D, v, h, rowMs } = stats.speedup!

@@ -79,7 +79,9 @@ export async function* generate(
     if (rest !== '') yield [{ text: rest, drafted: false }]
     const measurable = measureSpeedup && finishReason !== 'abort' && target.length < target.capacity
     const rowMs = measurable ? await measureRow(target, sampler.greedy ? 'argmax' : 'logits') : undefined
-    return { text: text + rest, ids, promptIds, finishReason, stats: statistics.result(rowMs) }
+    const { seed, temperature } = sampler.settings
+    const drawn = temperature > 0 && { seed }
+    return { text: text + rest, ids, promptIds, finishReason, ...drawn, stats: statistics.result(rowMs) }
   } finally {
     target.dispose()
   }

@@ -55,5 +55,7 @@ export interface GenerationResult {
   readonly ids: readonly number[]
   readonly promptIds: readonly number[]
   readonly finishReason: FinishReason
+  /** What the text was drawn with, so that it can be written again; absent at temperature 0. */
+  readonly seed?: number
   readonly stats: Statistics
 }
