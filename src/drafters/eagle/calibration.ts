@@ -50,6 +50,8 @@ export class Calibration {
 
   /** Learns from every guess whose parent was accepted, also from those that did not enter the tree. */
   observe({ candidates, chosen, path, emitted }: GrownTree): void {
+    // Of a step that asked the head nothing there is nothing to learn, and nothing is forgotten for it.
+    if (candidates.childrenOf(0).length === 0) return
     this.#ever.forget(memory.ever)
     this.#lately.forget(memory.lately)
     this.#best.forget(memory.best)

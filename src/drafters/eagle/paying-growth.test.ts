@@ -112,7 +112,9 @@ describe('learns from what became of guesses', () => {
     for (let i = 0; i < 100; i++) await step('zzz')
     const idle: number[] = []
     for (let i = 0; i < 50; i++) idle.push((await step('zzz')).passes.length)
-    expect(idle.filter((passes) => passes > 0)).toEqual(new Array(10).fill(1))
+    const tries = idle.filter((passes) => passes > 0)
+    expect(tries.every((passes) => passes === 1)).toBe(true)
+    expect(tries.length).toBeLessThan(3)
     for (let i = 0; i < 1500; i++) await step('aaaaaaaaaaaaaaaa')
     expect((await step('aaaaaaaaaaaaaaaa')).chosen.length).toBeGreaterThan(1)
   })

@@ -1,25 +1,22 @@
 import { LivingCosts } from '../living-costs.ts'
+import { Probes } from '../probes.ts'
 import { Calibration } from './calibration.ts'
 import type { Candidates } from './candidates.ts'
 import { Falling } from './falling.ts'
 import type { Growth } from './growth.ts'
-import type { TreeCosts } from './tree-costs.ts'
+import { draftingOf, type TreeCosts } from './tree-costs.ts'
 import { WorthOfGuesses } from './worth.ts'
 
 /** Nodes expanded on one level, and children of each, at most: the width of the published tree. */
 const width = 10
 /** Levels that are looked ahead to tell whether the next one pays: a first guess may cost more than one guess can win. */
-const horizon = 4
+const horizon = 8
 /** Guesses less likely than this are not thought about: hardly a row is so cheap, and most of what the head says is that. */
 const leastChance = 0.02
 /** Nor are those that the head holds less likely, corrected or not. */
 const leastProbability = leastChance / 5
 /** As many as were ever worth a row: the published tree has 60. */
 const mostGuesses = 127
-/** How fast the speed of late forgets. */
-const memory = 0.98
-/** Where guessing does not pay, the head is asked after so many steps all the same, or no one would notice that it pays again. */
-const probeEvery = 4
 
 /**
  * EAGLE-2's tree with a size that pays instead of a fixed one. Time spent on guesses could be spent on steps as they went
@@ -31,9 +28,8 @@ const probeEvery = 4
 export function payingGrowth({ target, head }: TreeCosts): Growth {
   const calibration = new Calibration()
   const worth = new WorthOfGuesses(target)
-  const living = new LivingCosts(target)
-  let [tokens, time] = [1, 1]
-  let idle = 0
+  const living = new LivingCosts(target, { first: head.first(1), next: head.next(1) })
+  const probes = new Probes()
 
   /** Guesses that are thought about, by the chance that they are accepted with all before them: as many as a pass has rows. */
   const seen = new Falling(mostGuesses)
@@ -46,9 +42,11 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
 
   /** How many nodes of the frontier are worth a pass, the likeliest first: 0 where none is. */
   function nodesWorthAPass(candidates: Candidates, guesses: number): number {
-    const [rowSpeed, draftSpeed] = [living.rows * (tokens / time), living.drafting * (tokens / time)]
-    const now = worth.of(seen, undefined, guesses, rowSpeed).value
+    const { speed } = living
+    const rowSpeed = living.rows * speed
     const further = calibration.anyBestChild
+    const furtherPass = living.drafting * head.next(1)
+    const now = worth.of(seen, undefined, guesses, rowSpeed).value
     let nodes = 0
     let gain = 0
     let hopedHere = 0
@@ -59,13 +57,13 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
       hopes.add(hope)
       hopedHere += hope
       // What else waits to be read with the root has to be read by some step, be it this one or a later one.
-      let drafting = node === 0 ? head.first(1) : head.next(i + 1)
+      let drafting = node === 0 ? living.entry : living.drafting * head.next(i + 1)
       let hoped = hopedHere
       ahead.copy(hopes)
       for (let more = 1, chance = hopes.values[0]; more <= horizon; more++) {
         // Guesses win no more than their chances, rows being what they are: mostly that is an answer.
-        if (hoped - draftSpeed * drafting > gain) {
-          const won = worth.of(seen, ahead, guesses, rowSpeed).value - now - draftSpeed * drafting
+        if (hoped - speed * drafting > gain) {
+          const won = worth.of(seen, ahead, guesses, rowSpeed).value - now - speed * drafting
           if (won > gain) {
             nodes = i + 1
             gain = won
@@ -74,7 +72,7 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
         chance *= further
         hoped += chance
         ahead.add(chance)
-        drafting += head.next(1)
+        drafting += furtherPass
       }
     }
     return nodes
@@ -85,13 +83,13 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
     leastProbability,
     draws: false,
     async grow(candidates, expand, most) {
+      if (living.doubts) return [0]
       const guesses = Math.min(most, mostGuesses)
       seen.clear()
       frontier.clear().add(1, 0) // the root
       while (frontier.length > 0) {
-        const probes = frontier.nodes[0] === 0 && idle >= probeEvery
         const nodes = nodesWorthAPass(candidates, guesses)
-        if (nodes === 0 && !probes) break
+        if (nodes === 0 && !(frontier.nodes[0] === 0 && probes.due)) break
         const expanded = Array.from(frontier.nodes.subarray(0, Math.max(1, nodes)))
         const children = await expand(expanded)
         level.clear()
@@ -105,16 +103,15 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
         }
         frontier.copy(level)
       }
-      const { count } = worth.of(seen, undefined, guesses, living.rows * (tokens / time))
+      const { count } = worth.of(seen, undefined, guesses, living.rows * living.speed)
       return [0, ...Array.from(seen.nodes.subarray(0, count)).sort((a, b) => a - b)]
     },
     observe(tree) {
       const { chosen, passes, path, took } = tree
+      const tokens = path.length
       calibration.observe(tree)
-      idle = passes.length === 0 ? idle + 1 : 0
-      const drafting = passes.reduce((sum, rows, i) => sum + (i === 0 ? head.first(rows) : head.next(rows)), 0)
-      tokens = memory * tokens + path.length
-      time = memory * time + living.observe({ rows: chosen.length, drafting }, took)
+      probes.observe({ guessed: passes.length > 0, won: tokens > 1 })
+      living.observe({ rows: chosen.length, drafting: draftingOf(passes, head), tokens }, took)
     },
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { passCosts } from '../../decoding/index.ts'
+import { LivingCosts } from '../living-costs.ts'
 import { AcceptanceByRank } from './acceptance-by-rank.ts'
 import type { Growth } from './growth.ts'
 import { bestSizes, payingStaticGrowth, staticGrowth } from './static-growth.ts'
@@ -28,7 +29,9 @@ describe('the size', () => {
           const passes = size === 0 ? 0 : expandedByLevel(published, nodes).length
           return tokens / (passes * pass + target.v(size + 1))
         })
-        expect(speeds[bestSizes(published, order, acceptance, { target, head }).best]).toBe(Math.max(...speeds))
+        const living = new LivingCosts(target, { first: pass, next: pass })
+        const { best } = bestSizes(published, order, acceptance, { living, head })
+        expect(speeds[best]).toBeCloseTo(Math.max(...speeds), 12)
       }
   })
 
@@ -59,7 +62,7 @@ describe('the size', () => {
   })
 })
 
-test('guesses nothing where nothing pays, but for every fifth step, and comes back when it pays again', async () => {
+test('guesses nothing where nothing pays, but for a try now and then, and comes back when it pays again', async () => {
   const growth = payingStaticGrowth(published, costs(0.3, 0.3))
   const sizes = async (steps: number, text: string) => {
     const counts: number[] = []
@@ -68,7 +71,8 @@ test('guesses nothing where nothing pays, but for every fifth step, and comes ba
   }
   await sizes(100, 'zzzzzz')
   const idle = await sizes(100, 'zzzzzz')
-  expect(idle.filter((size) => size > 0)).toHaveLength(20)
+  expect(idle.filter((size) => size > 0).length).toBeGreaterThan(0)
+  expect(idle.filter((size) => size > 0).length).toBeLessThan(4)
   expect((await sizes(1000, 'aaaaaa')).slice(-20).every((size) => size > 0)).toBe(true)
 })
 

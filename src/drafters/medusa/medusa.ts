@@ -16,6 +16,7 @@ export function medusa(name: string, model: MedusaModel, tree: MedusaTree): Draf
   /** [hidden]: of the position before the root. */
   let feature: Float32Array | undefined
   let guesses: LevelGuesses | undefined
+  let size = 1
   let ends: ReadonlySet<number> | undefined
   return {
     name,
@@ -33,16 +34,20 @@ export function medusa(name: string, model: MedusaModel, tree: MedusaTree): Draf
 
     async propose(root, { rows }) {
       guesses = undefined
+      size = 1
       if (feature === undefined || rows < 2) return { tree: chain(root) }
       const shape = tree.choose(rows - 1)
       if (shape.length < 2) return { tree: chain(root) }
       guesses = guessesByLevel(rule, await model.forward(feature, rule.wants), headCount, history)
-      return { tree: treeOfLevels(root, shape, guesses, ends).tree, forwards: 1 }
+      const { tree: proposed } = treeOfLevels(root, shape, guesses, ends)
+      size = proposed.size
+      return { tree: proposed, forwards: 1 }
     },
 
-    observe({ emitted, states }) {
+    observe({ emitted, took, states }) {
       const known = guesses
-      tree.observe?.(known ? emitted.slice(0, headCount).map((token, i) => known(i + 1).indexOf(token)) : [])
+      const ranks = known ? emitted.slice(0, headCount).map((token, i) => known(i + 1).indexOf(token)) : []
+      tree.observe?.(ranks, { rows: size, tokens: emitted.length, ...(took && { took }) })
       for (const token of emitted) history.push(token)
       feature = states!.slice(-hiddenSize)
       guesses = undefined

@@ -1,4 +1,5 @@
-import type { PassCosts } from '../../decoding/index.ts'
+import type { PassCosts, StepTimes } from '../../decoding/index.ts'
+import { LivingCosts } from '../living-costs.ts'
 import { mostChildren } from '../trees/levels.ts'
 import { expectedByLevel, RankFrequencies } from '../trees/rank-frequencies.ts'
 import type { ShapeNode } from '../trees/shape.ts'
@@ -14,14 +15,21 @@ export interface MedusaTree {
   choose(guesses: number): readonly ShapeNode[]
   /**
    * What the target made of the heads' guesses: of each token that it emitted, as far as there are heads, the rank that it
-   * had with its head, -1 where it was none of the likeliest `mostChildren`. Empty where no head was asked.
+   * had with its head, -1 where it was none of the likeliest `mostChildren`. Empty where no head was asked. `step`: rows of its tree,
+   * tokens that it emitted, and its times as of a verdict.
    */
-  observe?(ranks: readonly number[]): void
+  observe?(ranks: readonly number[], step: MedusaStep): void
+}
+
+export interface MedusaStep {
+  readonly rows: number
+  readonly tokens: number
+  readonly took?: StepTimes
 }
 
 /** What a step with guesses costs, in passes of the target of one row. */
 export interface MedusaCosts {
-  readonly target: Pick<PassCosts, 'v'>
+  readonly target: PassCosts
   /** All heads, once. */
   readonly heads: number
 }
@@ -40,13 +48,16 @@ export function payingTree(heads: number, { target, heads: cost }: MedusaCosts):
   const frequencies = new RankFrequencies(expectedByLevel)
   const searchNow = () => search((depth, rank) => frequencies.chance(depth, rank), heads, publishedGuesses)
   let tree = searchNow()
-  const cut = new CutToPay(() => sizesThatPay(tree.chances.slice(1), target, () => cost))
+  const living = new LivingCosts(target, { first: cost, next: 0 })
+  const cut = new CutToPay(living, () =>
+    sizesThatPay(tree.chances.slice(1), { plain: living.plain, guessing: (size) => living.guessing(1 + size, 0) }),
+  )
   return {
     choose: (guesses) => tree.nodes.slice(0, 1 + Math.min(cut.next(), guesses)),
-    observe(ranks) {
+    observe(ranks, { rows, tokens, took }) {
       for (const [i, right] of ranks.entries())
         for (let rank = 0; rank < mostChildren; rank++) frequencies.observe(i + 1, rank, rank === right)
-      cut.observe(() => {
+      cut.observe({ rows, drafting: ranks.length > 0 ? 0 : undefined, tokens }, took, () => {
         tree = searchNow()
       })
     },

@@ -41,7 +41,7 @@ test('drafts less far where rows cost more, and where the drafter does', () => {
   expect(length(0, 0.2)).toBeLessThan(length(0, 0.05))
   // What the first one takes more is asked for once.
   expect(length(0.05, 0.05, 0.4)).toBe(length(0.05, 0.05))
-  expect(length(0.05, 0.05, 1)).toBe(0)
+  expect(length(0.05, 0.05, 3)).toBe(0)
 })
 
 test('believes what became of guesses more than what the drafter says of them', () => {
@@ -59,8 +59,10 @@ test('keeps probing when guessing does not pay, and comes back when it pays agai
   const some = repeated(guessed(0.5), 8)
   const lengths = (count: number, right: number) => Array.from({ length: count }, () => step(policy, some, right))
   lengths(100, 0)
-  const idle = lengths(170, 0)
-  expect(idle.filter((length) => length > 0)).toEqual(Array.from({ length: 34 }, () => 1))
+  const tries = lengths(170, 0).filter((length) => length > 0)
+  expect(tries.every((length) => length === 1)).toBe(true)
+  expect(tries.length).toBeGreaterThan(0)
+  expect(tries.length).toBeLessThan(4)
   const back = lengths(400, 8)
   expect(back.slice(-50).every((length) => length >= 2)).toBe(true)
 })

@@ -1,9 +1,9 @@
-import type { PassCosts } from '../../decoding/index.ts'
+import type { StepTimes } from '../../decoding/index.ts'
+import type { LivingCosts, StepWork } from '../living-costs.ts'
+import { Probes } from '../probes.ts'
 
 /** The size is thought over again after so many steps. */
 export const stepsBetween = 16
-/** Where guessing does not pay, it is tried at least this often (in steps), or no one would notice that it pays again. */
-const probeEvery = 4
 
 /** Numbers of guesses. */
 export interface Sizes {
@@ -13,51 +13,57 @@ export interface Sizes {
   readonly bestGuessing: number
 }
 
+/** What steps are expected to take. */
+export interface StepCosts {
+  /** One without guesses. */
+  readonly plain: number
+  /** One with so many guesses, by which it is expected to emit so many tokens. */
+  guessing(size: number, tokens: number): number
+}
+
 /**
- * How many guesses give the most tokens per time, (1 + sum of chances) / (D + v(1 + guesses)); the fewest among equals.
- * `chances` are those of guesses to be accepted with all before them, in the order in which they are taken; `drafting` is
- * D of so many guesses, with `tokens` the tokens that a step is expected to emit with them. Times are in passes of one row.
+ * How many guesses give the most tokens per time, (1 + sum of chances) / time of the step; the fewest among equals.
+ * `chances` are those of guesses to be accepted with all before them, in the order in which they are taken.
  */
-export function sizesThatPay(
-  chances: readonly number[],
-  { v }: Pick<PassCosts, 'v'>,
-  drafting: (size: number, tokens: number) => number,
-): Sizes {
+export function sizesThatPay(chances: readonly number[], { plain, guessing }: StepCosts): Sizes {
   let tokens = 1
-  let best = { size: 0, speed: 1 / v(1) }
-  let guessing = { size: 1, speed: 0 }
+  let best = { size: 0, speed: 1 / plain }
+  let bestGuessing = { size: 1, speed: 0 }
   for (const [i, chance] of chances.entries()) {
     const size = i + 1
     tokens += chance
-    const speed = tokens / (drafting(size, tokens) + v(size + 1))
-    if (speed > guessing.speed) guessing = { size, speed }
+    const speed = tokens / guessing(size, tokens)
+    if (speed > bestGuessing.speed) bestGuessing = { size, speed }
     if (speed > best.speed) best = { size, speed }
   }
-  return { best: best.size, bestGuessing: guessing.size }
+  return { best: best.size, bestGuessing: bestGuessing.size }
 }
 
 /** The size of each step, by sizes that follow from what earlier steps have shown. */
 export class CutToPay {
+  readonly #living: LivingCosts
   readonly #sizesNow: () => Sizes
+  readonly #probes = new Probes()
   #sizes: Sizes
   #steps = 0
-  #idle = 0
 
-  constructor(sizesNow: () => Sizes) {
+  constructor(living: LivingCosts, sizesNow: () => Sizes) {
+    this.#living = living
     this.#sizesNow = sizesNow
     this.#sizes = sizesNow()
   }
 
   /** Guesses of the next step. */
   next(): number {
+    if (this.#living.doubts) return 0
     const { best, bestGuessing } = this.#sizes
-    const size = best > 0 || this.#idle < probeEvery ? best : bestGuessing
-    this.#idle = size > 0 ? 0 : this.#idle + 1
-    return size
+    return best > 0 || !this.#probes.due ? best : bestGuessing
   }
 
   /** After a step. Every so often the sizes are asked for again, once `learn` has looked at what was seen. */
-  observe(learn: () => void): void {
+  observe(work: StepWork, took: StepTimes | undefined, learn: () => void): void {
+    this.#living.observe(work, took)
+    this.#probes.observe({ guessed: work.drafting !== undefined, won: work.tokens > 1 })
     if (++this.#steps % stepsBetween > 0) return
     learn()
     this.#sizes = this.#sizesNow()
