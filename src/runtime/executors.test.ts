@@ -137,6 +137,16 @@ describe.each(executors)('every operation equals the interpreter: $name', ({ exe
     )
   })
 
+  test('an output may have the name of an input', async () => {
+    const g = new GraphBuilder()
+    const state = g.input('state', 'f32', ['rows', 8])
+    g.output('state', g.add(state, state))
+    const tested = await executor.compile(g.build(), memorySource({}))
+    const x = random([2, 8], 3)
+    expect([...(await tested.run({ state: x })).state.data]).toEqual([...x.data].map((value) => 2 * value))
+    await tested.dispose()
+  })
+
   test('a linear weight made of several tensors', async () => {
     const parts = memorySource({ a: random([3, 8], 1), b: random([5, 8], 2) })
     const g = new GraphBuilder()

@@ -9,7 +9,7 @@ import { loadAddon } from '../native/addon.ts'
 import { newKeys, newValues } from './attention.ts'
 import { FunctionalCache } from './cache.ts'
 import { type Feed, Feeds, type RunContext } from './feeds.ts'
-import { lower } from './lowering.ts'
+import { lower, outputName } from './lowering.ts'
 import { OnnxModel, type OnnxType } from './model.ts'
 import { productsSaturate } from './saturation.ts'
 import { createSession, loadOnnxRuntime, type SessionOptions } from './session.ts'
@@ -130,7 +130,7 @@ class OnnxExecutable implements Executable {
       checkRiders(ridersFrom, block)
     }
     const feeds = this.#prepare(inputs, rows)
-    const results = await this.#session.run(feeds, cache ? [...names, ...this.#newRows] : names)
+    const results = await this.#session.run(feeds, [...names.map(outputName), ...(cache ? this.#newRows : [])])
     if (rows && cache)
       cache.stage({
         // The caller may write the next pass over this one.
@@ -141,7 +141,7 @@ class OnnxExecutable implements Executable {
         })),
       })
     return Object.fromEntries(
-      names.map((name) => [name, hostTensor(results[name], this.#graph.outputs.get(name)!.dtype)]),
+      names.map((name) => [name, hostTensor(results[outputName(name)], this.#graph.outputs.get(name)!.dtype)]),
     )
   }
 

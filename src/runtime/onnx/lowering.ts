@@ -131,6 +131,9 @@ const products: {
   },
 }
 
+/** What an output is called in the model, where all values share one space of names: a graph may call an input the same. */
+export const outputName = (name: string): string => `output ${name}`
+
 /** [2 * rows, N] to [rows, N]. */
 function sumOfHalves(model: OnnxModel, sums: string, n: number): string {
   const beside = model.node('Reshape', [sums, model.integers(2, -1, n)])
@@ -158,7 +161,7 @@ export function lower(
   }
   for (const node of graph.nodes) (loweringRules[node.op] as LoweringRule<OpName>)(context, node as Node<OpName>)
   for (const [name, value] of graph.outputs) {
-    model.node('Identity', [context.read(value)], {}, [name])
-    model.output(name, value.dtype as OnnxType, value.shape)
+    model.node('Identity', [context.read(value)], {}, [outputName(name)])
+    model.output(outputName(name), value.dtype as OnnxType, value.shape)
   }
 }
