@@ -71,7 +71,7 @@ test('a machine of another speed than was measured changes no comparison', () =>
       draft: pace * (guess.first + passes * guess.next),
       pass: pace * target.v(rows),
     }))
-    expect(costs.plain / pace).toBeCloseTo(1, 0)
+    expect(Math.abs(costs.plain / pace - 1)).toBeLessThan(0.06)
     expect(Math.abs(costs.entry / pace - guess.first)).toBeLessThan(0.15)
     expect(Math.abs(costs.speed * costs.guessing(7, 0.2) - 3)).toBeLessThan(0.5)
   }
@@ -81,7 +81,8 @@ test('time is worth at least what steps without guesses win', () => {
   const costs = living()
   for (let step = 0; step < 40; step++) costs.observe(plainWork, { draft: 0, pass: 2 })
   guessed(costs, 200, (rows) => ({ draft: 1, pass: 2 * target.v(rows) }), 1)
-  expect(costs.speed).toBeCloseTo(1, 0)
+  expect(costs.speed).toBeGreaterThan(0.9)
+  expect(costs.speed).toBeLessThan(1.1)
 })
 
 test('steps without guesses are due where they might win as much, and only there', () => {

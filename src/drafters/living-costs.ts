@@ -1,5 +1,6 @@
 import type { PassCosts, StepTimes } from '../decoding/index.ts'
 import { believed, LivingLine } from './living-line.ts'
+import { Probes } from './probes.ts'
 
 /** What a step was made of. */
 export interface StepWork {
@@ -44,6 +45,7 @@ export class LivingCosts {
   #guessingSteps = 0
   #tokens = 1
   #time = 1
+  readonly #probes = new Probes()
 
   /** `first`, `next`: the first pass of a draft and a further one, both of one row, in passes of the target of one row. */
   constructor(target: PassCosts, { first, next }: { readonly first: number; readonly next: number }) {
@@ -88,8 +90,14 @@ export class LivingCosts {
     return this.#guessingSteps >= doubt.steps && this.#tokens / this.#time < doubt.speed / this.plain
   }
 
+  /** Whether a step that guesses is due, though none may pay. */
+  get tries(): boolean {
+    return this.#probes.due
+  }
+
   /** Learns from a step. Where nobody looked at a clock it took what it should have. */
   observe(work: StepWork, took?: StepTimes): void {
+    this.#probes.observe({ guessed: work.drafting !== undefined, won: work.tokens > 1 })
     this.#tokens = memory * this.#tokens + work.tokens
     this.#time = memory * this.#time + (took === undefined ? this.#measured(work) : this.#learn(work, took))
   }

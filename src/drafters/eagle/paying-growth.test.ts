@@ -111,10 +111,11 @@ describe('learns from what became of guesses', () => {
     const step = async (text: string) => grown(growth, table, {}, text)
     for (let i = 0; i < 100; i++) await step('zzz')
     const idle: number[] = []
-    for (let i = 0; i < 50; i++) idle.push((await step('zzz')).passes.length)
+    for (let i = 0; i < 150; i++) idle.push((await step('zzz')).passes.length)
     const tries = idle.filter((passes) => passes > 0)
     expect(tries.every((passes) => passes === 1)).toBe(true)
-    expect(tries.length).toBeLessThan(3)
+    expect(tries.length).toBeGreaterThan(0)
+    expect(tries.length).toBeLessThan(4)
     for (let i = 0; i < 1500; i++) await step('aaaaaaaaaaaaaaaa')
     expect((await step('aaaaaaaaaaaaaaaa')).chosen.length).toBeGreaterThan(1)
   })

@@ -1,5 +1,4 @@
 import { LivingCosts } from '../living-costs.ts'
-import { Probes } from '../probes.ts'
 import { Calibration } from './calibration.ts'
 import type { Candidates } from './candidates.ts'
 import { Falling } from './falling.ts'
@@ -29,7 +28,6 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
   const calibration = new Calibration()
   const worth = new WorthOfGuesses(target)
   const living = new LivingCosts(target, { first: head.first(1), next: head.next(1) })
-  const probes = new Probes()
 
   /** Guesses that are thought about, by the chance that they are accepted with all before them: as many as a pass has rows. */
   const seen = new Falling(mostGuesses)
@@ -89,7 +87,7 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
       frontier.clear().add(1, 0) // the root
       while (frontier.length > 0) {
         const nodes = nodesWorthAPass(candidates, guesses)
-        if (nodes === 0 && !(frontier.nodes[0] === 0 && probes.due)) break
+        if (nodes === 0 && !(frontier.nodes[0] === 0 && living.tries)) break
         const expanded = Array.from(frontier.nodes.subarray(0, Math.max(1, nodes)))
         const children = await expand(expanded)
         level.clear()
@@ -108,10 +106,8 @@ export function payingGrowth({ target, head }: TreeCosts): Growth {
     },
     observe(tree) {
       const { chosen, passes, path, took } = tree
-      const tokens = path.length
       calibration.observe(tree)
-      probes.observe({ guessed: passes.length > 0, won: tokens > 1 })
-      living.observe({ rows: chosen.length, drafting: draftingOf(passes, head), tokens }, took)
+      living.observe({ rows: chosen.length, drafting: draftingOf(passes, head), tokens: path.length }, took)
     },
   }
 }

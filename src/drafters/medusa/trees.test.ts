@@ -55,8 +55,10 @@ describe('a tree that pays', () => {
       return guesses
     }
     for (let i = 0; i < 400; i++) step(false)
-    const poor = Array.from({ length: 40 }, () => step(false))
-    expect(poor.filter((guesses) => guesses > 0).length).toBeLessThan(2)
+    const poor = Array.from({ length: 150 }, () => step(false))
+    const tries = poor.filter((guesses) => guesses > 0).length
+    expect(tries).toBeGreaterThan(0)
+    expect(tries).toBeLessThan(4)
     for (let i = 0; i < 1500; i++) step(true)
     expect(Array.from({ length: 20 }, () => step(true)).every((guesses) => guesses > 0)).toBe(true)
   })

@@ -1,6 +1,5 @@
 import type { GuessCosts, PassCosts } from '../../decoding/index.ts'
 import { LivingCosts } from '../living-costs.ts'
-import { Probes } from '../probes.ts'
 import type { Confidence, Policy } from './policy.ts'
 
 export interface DraftCosts {
@@ -33,7 +32,6 @@ export function costAware({ target, guess: { first, next } }: DraftCosts): Polic
   const bins = Array.from({ length: binCount }, () => ({ right: 0, seen: 0 }))
   let mean = 0.7
   const living = new LivingCosts(target, { first, next })
-  const probes = new Probes()
 
   const binOf = (probability: number) => bins[Math.min(binCount - 1, Math.floor(probability * binCount))]
   const chanceOf = (confidence: Confidence | undefined) => {
@@ -64,14 +62,12 @@ export function costAware({ target, guess: { first, next } }: DraftCosts): Polic
     name: 'cost-aware',
     continueDrafting({ guesses }) {
       if (guesses.length === 0 && living.doubts) return false
-      if (guesses.length === 0 && probes.due) return true
+      if (guesses.length === 0 && living.tries) return true
       if (guesses.length === 0) return beginning() > 0
       const survival = guesses.reduce((chance, { confidence }) => chance * chanceOf(confidence), 1)
       return survival * mean > priceOf(guesses.length) * living.speed
     },
     observe({ guesses, accepted, took }) {
-      const tokens = accepted + 1
-      probes.observe({ guessed: guesses.length > 0, won: accepted > 0 })
       for (const [i, { confidence }] of guesses.slice(0, accepted + 1).entries()) {
         const right = i < accepted ? 1 : 0
         mean = memory * mean + (1 - memory) * right
@@ -81,7 +77,7 @@ export function costAware({ target, guess: { first, next } }: DraftCosts): Polic
         bin.seen++
       }
       const drafting = guesses.length > 0 ? (guesses.length - 1) * next : undefined
-      living.observe({ rows: guesses.length + 1, drafting, tokens }, took)
+      living.observe({ rows: guesses.length + 1, drafting, tokens: accepted + 1 }, took)
     },
   }
 }

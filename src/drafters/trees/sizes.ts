@@ -1,6 +1,5 @@
 import type { StepTimes } from '../../decoding/index.ts'
 import type { LivingCosts, StepWork } from '../living-costs.ts'
-import { Probes } from '../probes.ts'
 
 /** The size is thought over again after so many steps. */
 export const stepsBetween = 16
@@ -43,7 +42,6 @@ export function sizesThatPay(chances: readonly number[], { plain, guessing }: St
 export class CutToPay {
   readonly #living: LivingCosts
   readonly #sizesNow: () => Sizes
-  readonly #probes = new Probes()
   #sizes: Sizes
   #steps = 0
 
@@ -57,13 +55,12 @@ export class CutToPay {
   next(): number {
     if (this.#living.doubts) return 0
     const { best, bestGuessing } = this.#sizes
-    return best > 0 || !this.#probes.due ? best : bestGuessing
+    return best > 0 || !this.#living.tries ? best : bestGuessing
   }
 
   /** After a step. Every so often the sizes are asked for again, once `learn` has looked at what was seen. */
   observe(work: StepWork, took: StepTimes | undefined, learn: () => void): void {
     this.#living.observe(work, took)
-    this.#probes.observe({ guessed: work.drafting !== undefined, won: work.tokens > 1 })
     if (++this.#steps % stepsBetween > 0) return
     learn()
     this.#sizes = this.#sizesNow()

@@ -10,6 +10,7 @@ export type LoweringRule<O extends OpName> = (context: LoweringContext, node: No
 export interface Quantised {
   /** [rows, K], or [2 * rows, K] where they are halves: those of all rows, then the others, which together are the activations. */
   readonly values: string
+  readonly inHalves: boolean
   /** What 0 is stored as: 128, or 64 in each half. */
   readonly zero: number
   /** Of each row, [rows, 1]. */
@@ -98,7 +99,8 @@ export class LoweringContext {
     ])
     const flat = model.node('Reshape', [scale, model.integers(-1)])
     const values = model.node('QuantizeLinear', [name, flat, this.feeds.zeroPoints()], { axis: 0 })
-    const result = this.#inHalves ? { values: this.#halves(values), zero: 64, scale } : { values, zero: 128, scale }
+    const inHalves = this.#inHalves
+    const result = { values: inHalves ? this.#halves(values) : values, inHalves, zero: inHalves ? 64 : 128, scale }
     this.#quantised.set(x.id, result)
     return result
   }

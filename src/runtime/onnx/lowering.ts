@@ -107,7 +107,7 @@ const products: {
 
   int8({ model, quantised }, x, weight, { data, scales }) {
     const [n, k] = weight.shape
-    const { values, zero, scale } = quantised(x)
+    const { values, inHalves, zero, scale } = quantised(x)
     const stored = model.initializer('i8', [k, n], data)
     const channelScales = model.initializer('f32', [n], scales)
     const sums = model.node('ms:MatMulIntegerToFloat', [
@@ -117,7 +117,7 @@ const products: {
       channelScales,
       model.scalar('u8', zero),
     ])
-    return model.node('Mul', [zero === 64 ? sumOfHalves(model, sums, n) : sums, scale])
+    return model.node('Mul', [inHalves ? sumOfHalves(model, sums, n) : sums, scale])
   },
 
   int4({ model, read }, x, weight, { data, scales }) {
