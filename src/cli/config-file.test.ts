@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { addTrainOptions, commandLine, recordedOptions, resolveTrainFlags } from './train-options.ts'
+import { addTrainOptions, commandLine, recordedOptions, resolveTrainFlags } from './train/options.ts'
 
 let folder = ''
 beforeAll(async () => {
