@@ -2,6 +2,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Tensor } from '../tensor/index.ts'
+import { pytorchFile } from '../tensor/pytorch/write-archive.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { randomCheckpoint } from './random.ts'
 import type { ModelSpec } from './spec.ts'
@@ -42,6 +44,24 @@ describe('a folder that was written opens as what was written', () => {
     expect([...checkpoint.source.infos.keys()].sort()).toEqual([...inMemory.source.infos.keys()].sort())
     for (const name of inMemory.source.infos.keys())
       expect(await checkpoint.source.read(name), name).toEqual(await inMemory.source.read(name))
+    await checkpoint.close()
+  })
+
+  test('weights as torch.save writes them, in parts', async () => {
+    const folder = await written({ 'model.safetensors': null })
+    const { source } = randomCheckpoint({}, 1)
+    const shards: Record<string, Tensor>[] = [{}, {}]
+    const index: Record<string, string> = {}
+    for (const [i, name] of [...source.infos.keys()].entries()) {
+      shards[i % 2][name] = await source.read(name)
+      index[name] = `pytorch_model-0000${(i % 2) + 1}-of-00002.bin`
+    }
+    for (const [i, shard] of shards.entries())
+      await writeFile(join(folder, `pytorch_model-0000${i + 1}-of-00002.bin`), pytorchFile(shard))
+    await writeFile(join(folder, 'pytorch_model.bin.index.json'), JSON.stringify({ weight_map: index }))
+    const checkpoint = await openCheckpoint(folder)
+    for (const name of source.infos.keys())
+      expect(await checkpoint.source.read(name), name).toEqual(await source.read(name))
     await checkpoint.close()
   })
 })

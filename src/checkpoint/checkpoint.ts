@@ -1,5 +1,5 @@
 import { PacelineError } from '../errors.ts'
-import { openSafetensorsFolder, type TensorSource } from '../tensor/index.ts'
+import { openWeights, type TensorSource } from '../tensor/index.ts'
 import { type Adapter, openAdapter } from './adapter/open.ts'
 import type { StoredTemplate } from './chat.ts'
 import { applyGenerationConfig, parseConfig } from './config.ts'
@@ -22,7 +22,7 @@ export interface Checkpoint {
 }
 
 /**
- * Opens a Hugging Face-style model folder: config.json, tokenizer.json, safetensors weights, and, where present,
+ * Opens a Hugging Face-style model folder: config.json, tokenizer.json, weights (as `openWeights` reads them), and, where present,
  * generation_config.json, tokenizer_config.json, chat_template.jinja or .json, and paceline.json (a `Recipe`). Or the folder
  * of a low-rank adapter as PEFT writes it, adapter_config.json and adapter_model.safetensors: its base model with the
  * adapter's products added; what else the adapter's folder does not hold is the base model's.
@@ -34,7 +34,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const spec = await readSpec(searched(folders))
   const text = await readTextCodec(folders, spec.vocabSize)
   const { adapterOf } = folders
-  const source = await openSafetensorsFolder(adapterOf?.base ?? folder)
+  const source = await openWeights(adapterOf?.base ?? folder)
   try {
     validateTensors(spec, source)
     if (adapterOf === undefined) return { folder, spec, source, text, close: () => source.close() }

@@ -9,6 +9,7 @@ export {
   toFloat32,
 } from './convert.ts'
 export { allocate, bytesPerElement, type DType, type TypedArray, type TypedArrays, viewAs } from './dtype.ts'
+export { openWeights } from './folder/weights.ts'
 export { memorySource } from './memory.ts'
 export { openPytorch } from './pytorch/reader.ts'
 export {
@@ -24,7 +25,7 @@ export {
 } from './quantise.ts'
 export type { NamedTensor } from './safetensors/encode.ts'
 export { openSafetensors, type SafetensorsFile } from './safetensors/reader.ts'
-export { openSafetensorsFolder } from './safetensors/sharded.ts'
+
 export { writeSafetensors } from './safetensors/writer.ts'
 export type { TensorInfo, TensorSource } from './source.ts'
 export { elementCount, type Tensor, tensor, zeros } from './tensor.ts'

@@ -1,6 +1,5 @@
 import { PacelineError } from '../../errors.ts'
-import type { TensorSource } from '../../tensor/index.ts'
-import { openHeadWeights } from '../head-weights.ts'
+import { openWeights, type TensorSource } from '../../tensor/index.ts'
 import type { ModelSpec } from '../spec.ts'
 import { requireTensors } from '../validate.ts'
 import { adapterConfigFile, parseAdapterConfig } from './config.ts'
@@ -25,7 +24,7 @@ export interface OpenedAdapter {
 
 /**
  * Opens the weights of an adapter in PEFT's format beside those of its base model, `source`, of the specification `spec`.
- * Throws as `parseAdapterConfig` and `openHeadWeights` do, and code `checkpoint` where tensors are missing, of another
+ * Throws as `parseAdapterConfig` and `openWeights` do, and code `checkpoint` where tensors are missing, of another
  * shape, or unknown.
  */
 export async function openAdapter(
@@ -34,7 +33,7 @@ export async function openAdapter(
   { spec, source }: { readonly spec: ModelSpec; readonly source: TensorSource },
 ): Promise<OpenedAdapter> {
   const adapter = parseAdapterConfig(config, spec)
-  const stored = await openHeadWeights(folder, [adapterWeightsFile, 'adapter_model.bin'])
+  const stored = await openWeights(folder, [adapterWeightsFile, 'adapter_model.bin'])
   try {
     const expected = adapterTensors(spec, adapter)
     const says = `${adapterConfigFile} with the base model`

@@ -1,7 +1,6 @@
 import { PacelineError } from '../../errors.ts'
-import type { TensorSource } from '../../tensor/index.ts'
+import { openWeights, type TensorSource } from '../../tensor/index.ts'
 import { requireFolder } from '../folders.ts'
-import { openHeadWeights } from '../head-weights.ts'
 import { readJson } from '../json.ts'
 import { addName, renamed } from '../renamed.ts'
 import type { ModelSpec } from '../spec.ts'
@@ -19,7 +18,6 @@ export interface Bita {
 }
 
 const configFile = 'config.json'
-const weightFiles = ['model.safetensors', 'pytorch_model.bin']
 
 /**
  * Opens a folder with the two tensors that BiTA adds to a model, alone as `writeBita` writes them or, as the authors' trainer
@@ -34,7 +32,7 @@ export async function openBita(folder: string, target: ModelSpec): Promise<Bita>
     throw new PacelineError('file', `${folder}: there is no ${configFile}, which the folder of mask tokens holds.`)
   const spec = parseBitaConfig(json, target)
   requireFit(spec, target)
-  const stored = await openHeadWeights(folder, weightFiles)
+  const stored = await openWeights(folder)
   try {
     const source = withoutModel(stored)
     requireTensors(bitaTensors(spec), source, configFile, ({ name, dimensions }) => {

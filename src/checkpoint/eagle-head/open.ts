@@ -1,7 +1,6 @@
 import { PacelineError } from '../../errors.ts'
-import type { TensorSource } from '../../tensor/index.ts'
+import { openWeights, type TensorSource } from '../../tensor/index.ts'
 import { requireFolder } from '../folders.ts'
-import { openHeadWeights } from '../head-weights.ts'
 import { readJson } from '../json.ts'
 import type { ModelSpec } from '../spec.ts'
 import { parseEagleConfig } from './config.ts'
@@ -23,7 +22,6 @@ export interface EagleHead {
 }
 
 const configFile = 'config.json'
-const weightFiles = ['model.safetensors', 'pytorch_model.bin']
 
 /**
  * Opens the folder of an EAGLE-1, EAGLE-2 or EAGLE-3 head as they are published: config.json beside model.safetensors or,
@@ -36,7 +34,7 @@ export async function openEagleHead(folder: string, target: ModelSpec): Promise<
   const json = await readJson(folder, configFile)
   if (json === undefined)
     throw new PacelineError('file', `${folder}: there is no ${configFile}, which the folder of a head holds.`)
-  const stored = await openHeadWeights(folder, weightFiles)
+  const stored = await openWeights(folder)
   try {
     const { kind, source } = canonicalNames(stored)
     const spec = parseEagleConfig(json, kind, target.layerCount)

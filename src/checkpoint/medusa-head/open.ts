@@ -1,7 +1,6 @@
 import { PacelineError } from '../../errors.ts'
-import type { TensorSource } from '../../tensor/index.ts'
+import { openWeights, type TensorSource } from '../../tensor/index.ts'
 import { requireFolder } from '../folders.ts'
-import { openHeadWeights } from '../head-weights.ts'
 import { readJson } from '../json.ts'
 import type { ModelSpec } from '../spec.ts'
 import { parseMedusaConfig } from './config.ts'
@@ -34,7 +33,7 @@ export async function openMedusaHeads(folder: string, target: ModelSpec): Promis
   const json = await readJson(folder, configFile)
   if (json === undefined)
     throw new PacelineError('file', `${folder}: there is no ${configFile}, which the folder of Medusa heads holds.`)
-  const stored = await openHeadWeights(folder, weightFiles)
+  const stored = await openWeights(folder, weightFiles)
   try {
     const named = canonicalMedusaNames(stored)
     const spec = parseMedusaConfig(json, named, target)
