@@ -135,6 +135,11 @@ describe('refuses', () => {
     await expect(openCheckpoint(file)).rejects.toThrow(error('file', `${file}: not a folder`))
   })
 
+  test('a folder with the tokenizer of SentencePiece alone', async () => {
+    const folder = await written({ 'tokenizer.json': null, 'tokenizer.model': '' })
+    await expect(openCheckpoint(folder)).rejects.toThrow(error('file', `AutoTokenizer.from_pretrained("${folder}")`))
+  })
+
   test.each([['config.json'], ['tokenizer.json']])('a folder without %s', async (file) => {
     const folder = await written({ [file]: null })
     await expect(openCheckpoint(folder)).rejects.toThrow(error('file', `${folder}: there is no ${file}`))

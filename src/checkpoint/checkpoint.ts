@@ -1,3 +1,5 @@
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
 import { PacelineError } from '../errors.ts'
 import { openWeights, type TensorSource } from '../tensor/index.ts'
 import { type Adapter, openAdapter } from './adapter/open.ts'
@@ -77,9 +79,24 @@ export async function openTextCodec(folder: string): Promise<TextCodec> {
 /** `vocabSize`: that of the model, if there is one. */
 async function readTextCodec(folders: ModelFolders, vocabSize = Number.POSITIVE_INFINITY): Promise<TextCodec> {
   const folder = await tokenizerFolderOf(folders)
-  const tokenizer = await requireJson([folder], 'tokenizer.json')
+  const tokenizer = await requireTokenizer(folder)
   const config = await readTokenizerConfig(folder)
   return createTextCodec({ tokenizer, config, chatTemplate: await readChatTemplate(searched(folders)) }, vocabSize)
+}
+
+/** Throws code `file` where there is none, with what to do about it where the folder holds SentencePiece's own file. */
+async function requireTokenizer(folder: string): Promise<unknown> {
+  const tokenizer = await readJson(folder, 'tokenizer.json')
+  if (tokenizer !== undefined) return tokenizer
+  const hasSentencePiece = await access(join(folder, 'tokenizer.model')).then(
+    () => true,
+    () => false,
+  )
+  const advice = hasSentencePiece
+    ? "Its tokenizer.model is SentencePiece's own file, which is not read. Have transformers convert it: AutoTokenizer." +
+      `from_pretrained("${folder}").save_pretrained("${folder}")`
+    : 'A model folder holds config.json, tokenizer.json and the weights.'
+  throw new PacelineError('file', `${folder}: there is no tokenizer.json. ${advice}`)
 }
 
 async function readTokenizerConfig(folder: string): Promise<Record<string, unknown>> {

@@ -58,7 +58,7 @@ export async function requireJson(folders: readonly string[], file: string): Pro
   if (json === undefined)
     throw new PacelineError(
       'file',
-      `${folders.join(', ')}: there is no ${file}. A model folder holds config.json, tokenizer.json and model.safetensors.`,
+      `${folders.join(', ')}: there is no ${file}. A model folder holds config.json, tokenizer.json and the weights.`,
     )
   return json
 }
