@@ -4,7 +4,7 @@ import type { TargetModel } from '../../model/index.ts'
 import { forwardLogits } from '../logits.ts'
 import { firstDivergence, isExplained, tieOf } from './divergence.ts'
 import { type PlainText, prefilled } from './row-error.ts'
-import { tokensOf, type VerifyPrompt, write } from './texts.ts'
+import { capacityFor, tokensOf, type VerifyPrompt, write } from './texts.ts'
 
 /** A text of plain decoding, which those of drafters are compared with. */
 export interface Reference extends PlainText {
@@ -114,7 +114,7 @@ export async function compareTexts(options: CompareOptions): Promise<Compared> {
 }
 
 async function findDivergence(
-  { model, name, strict, rowError }: CompareOptions,
+  { model, name, maxTokens, strict, rowError }: CompareOptions,
   reference: Reference,
   ids: readonly number[],
 ): Promise<Divergence | undefined> {
@@ -122,7 +122,7 @@ async function findDivergence(
   const position = firstDivergence(plainIds, ids)
   if (position === undefined) return undefined
   const decided = plainIds.slice(0, position)
-  const logits = await oneRowLogits(model, prompt, decided)
+  const logits = await oneRowLogits(model, prompt, decided, capacityFor(model, prompt, maxTokens))
   const sampler = createSampler(sampling, model.spec.vocabSize)
   const history = new TokenHistory(prompt)
   for (const token of decided) history.push(token)
@@ -139,13 +139,16 @@ async function findDivergence(
   }
 }
 
-/** Logits behind a prompt, which is read as plain decoding reads it, and `decided`, read one row at a time: [vocab]. */
+/**
+ * Logits behind a prompt and `decided` as plain decoding computes them, with a cache as large, one row at a time: [vocab].
+ */
 async function oneRowLogits(
   model: TargetModel,
   prompt: readonly number[],
   decided: readonly number[],
+  capacity: number,
 ): Promise<Float32Array> {
-  const target = await prefilled(model, prompt, decided.length + 1)
+  const target = await prefilled(model, prompt, capacity)
   try {
     let logits = await forwardLogits(target, [prompt[prompt.length - 1]])
     for (const token of decided) logits = await forwardLogits(target, [token])

@@ -44,7 +44,7 @@ async function errorOver(model: TargetModel, text: PlainText, signal?: AbortSign
   const targets: Target[] = []
   let error = 0
   try {
-    for (const _ of [1, ...passRows]) targets.push(await prefilled(model, prompt, tokens.length))
+    for (const _ of [1, ...passRows]) targets.push(await prefilled(model, prompt, prompt.length + tokens.length))
     const [single, ...others] = targets
     for (let start = 0; start < tokens.length; start += block) {
       await breathe(signal)
@@ -61,9 +61,9 @@ async function errorOver(model: TargetModel, text: PlainText, signal?: AbortSign
   return error
 }
 
-/** A text of `prompt` without its last token, with room for `more` tokens, as plain decoding begins. */
-export async function prefilled(model: TargetModel, prompt: readonly number[], more: number): Promise<Target> {
-  const target = model.createTarget(Math.max(prompt.length + 1, prompt.length - 1 + more))
+/** A text of `prompt` without its last token, as plain decoding begins. */
+export async function prefilled(model: TargetModel, prompt: readonly number[], capacity: number): Promise<Target> {
+  const target = model.createTarget(capacity)
   await prefill(target, none(), prompt, { sampler: createSampler({ seed: 0 }, model.spec.vocabSize) })
   return target
 }

@@ -66,6 +66,14 @@ export interface WriteOptions extends Omit<PrefillOptions, 'sampler'> {
   readonly signal?: AbortSignal
 }
 
+/**
+ * Room for a text. Who computes it again has to ask for as much: ONNX Runtime adds up attention over the slots of a cache
+ * in an order that depends on how many there are.
+ */
+export function capacityFor(model: TargetModel, prompt: readonly number[], maxTokens: number): number {
+  return Math.min(model.spec.contextLength, prompt.length + maxTokens)
+}
+
 /** All steps of a text, to its end. Throws the signal's reason, and as `prefill` and `decode` do. */
 export async function write(
   model: TargetModel,
@@ -73,7 +81,7 @@ export async function write(
   prompt: readonly number[],
   { sampling, signal, ...options }: WriteOptions,
 ): Promise<Step[]> {
-  const target = model.createTarget(Math.min(model.spec.contextLength, prompt.length + options.maxTokens))
+  const target = model.createTarget(capacityFor(model, prompt, options.maxTokens))
   try {
     const { vocabSize, eosTokenIds } = model.spec
     const settings = { ...options, eosTokenIds, sampler: createSampler(sampling, vocabSize) }

@@ -109,6 +109,21 @@ describe('on an executor whose passes of many rows are off', () => {
     }
   })
 
+  test('a text is computed again with a cache as large as it was written with, on which its last bits depend', async () => {
+    const noisy = withRowNoise(target, error)
+    const capacities: number[] = []
+    const watched: TargetModel = {
+      ...noisy,
+      createTarget: (capacity) => {
+        capacities.push(capacity!)
+        return noisy.createTarget(capacity)
+      },
+    }
+    const { divergences } = await verifyDrafters(watched, [lookup()], options)
+    expect(divergences.length).toBeGreaterThan(0)
+    expect(new Set(capacities)).toEqual(new Set(prompts.map(({ ids }) => ids.length + options.maxTokens)))
+  })
+
   test('a measured band is larger than the error that was seen', async () => {
     const { rowError, results } = await verifyDrafters(withRowNoise(target, 0.01), [lookup()], {
       ...options,

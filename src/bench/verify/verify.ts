@@ -158,7 +158,7 @@ async function breadthsOf(
     // A test draws tokens behind the position, which need room.
     const tokens = rootsOf(text).slice(0, Math.max(0, contextLength - sampledTokens - prompt.length))
     const breadths: number[] = []
-    const target = await prefilled(model, prompt, tokens.length)
+    const target = await prefilled(model, prompt, prompt.length + tokens.length)
     for (let start = 0; start < tokens.length; start += block) {
       await breathe(signal)
       const logits = await forwardLogits(target, tokens.slice(start, start + block))
