@@ -137,7 +137,7 @@ describe('refuses', () => {
 
   test('a folder with the tokenizer of SentencePiece alone', async () => {
     const folder = await written({ 'tokenizer.json': null, 'tokenizer.model': '' })
-    await expect(openCheckpoint(folder)).rejects.toThrow(error('file', `AutoTokenizer.from_pretrained("${folder}")`))
+    await expect(openCheckpoint(folder)).rejects.toThrow(error('file', `"paceline tokenizer ${folder}"`))
   })
 
   test.each([['config.json'], ['tokenizer.json']])('a folder without %s', async (file) => {

@@ -8,6 +8,7 @@ import { applyGenerationConfig, parseConfig } from './config.ts'
 import { firstJson, type ModelFolders, modelFolders, requireJson, searched, tokenizerFolderOf } from './folders.ts'
 import { readJson, readText } from './json.ts'
 import { parseRecipe, type Recipe } from './recipe.ts'
+import { sentencePieceFile } from './sentencepiece/convert.ts'
 import type { ModelSpec } from './spec.ts'
 import { createTextCodec, type TextCodec } from './text.ts'
 import { validateTensors } from './validate.ts'
@@ -88,13 +89,12 @@ async function readTextCodec(folders: ModelFolders, vocabSize = Number.POSITIVE_
 async function requireTokenizer(folder: string): Promise<unknown> {
   const tokenizer = await readJson(folder, 'tokenizer.json')
   if (tokenizer !== undefined) return tokenizer
-  const hasSentencePiece = await access(join(folder, 'tokenizer.model')).then(
+  const hasSentencePiece = await access(join(folder, sentencePieceFile)).then(
     () => true,
     () => false,
   )
   const advice = hasSentencePiece
-    ? "Its tokenizer.model is SentencePiece's own file, which is not read. Have transformers convert it: AutoTokenizer." +
-      `from_pretrained("${folder}").save_pretrained("${folder}")`
+    ? `It has a SentencePiece tokenizer, which "paceline tokenizer ${folder}" makes one of.`
     : 'A model folder holds config.json, tokenizer.json and the weights.'
   throw new PacelineError('file', `${folder}: there is no tokenizer.json. ${advice}`)
 }

@@ -7,7 +7,7 @@ import { replaceText } from '../files.ts'
 import { loadTargetModel, type TargetModel } from '../model/index.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../runtime/index.ts'
 import { requireWritableFolder } from './files.ts'
-import { dtypeList, integer } from './options.ts'
+import { dtypeList, integer, modelFolder } from './options.ts'
 import { bytes, count, harmless, progressLine, short, table } from './terminal.ts'
 
 interface Flags {
@@ -27,7 +27,7 @@ export function addAccuracy(program: Command): void {
       'Runs a model over a text with f32 weights and with rounded ones, and tells how far their predictions are apart. ' +
         'All are in memory at once.',
     )
-    .argument('<model-folder>', 'a Llama-family model: config.json, tokenizer.json, *.safetensors')
+    .argument('<model-folder>', modelFolder)
     .requiredOption('--text <file>', 'the text, such as the model was made for')
     .option('--dtype <dtypes>', `${dtypes.join(', ')}, or several with commas (default: int8,int4)`, dtypeList)
     .option('--window <n>', 'tokens seen at once, at most (default: the context of the model)', integer(2))

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 // Not part of the public face of `checkpoint`: adapters that were not trained here are written by tests alone.
 import { peftConfig, syntheticAdapter, writePeft } from '../checkpoint/adapter/synthetic.ts'
 import { expectedTensors, parseAdapterConfig, writeRandomCheckpoint } from '../checkpoint/index.ts'
+// Nor what writes files of SentencePiece.
+import { llamaPieces, modelFile } from '../checkpoint/sentencepiece/tiny.ts'
 import { elementCount } from '../tensor/index.ts'
 import { type Circumstances, type Ended, runBuilt } from './run-built.ts'
 
@@ -206,6 +208,21 @@ describe.concurrent('paceline generate', () => {
     })
     expect(ended).toMatchObject({ code: 0, stderr: '' })
   })
+})
+
+test('paceline tokenizer makes the tokenizer.json of a folder with that of SentencePiece, once', async () => {
+  await cp(at('without-tokenizer.json'), at('sentencepiece'), { recursive: true })
+  await writeFile(join(at('sentencepiece'), 'tokenizer.model'), modelFile({ pieces: llamaPieces(['▁', 'a']) }))
+  const before = await paceline(['inspect', '@sentencepiece'])
+  expect(before).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`"paceline tokenizer ${at('sentencepiece')}"`),
+  })
+  const made = await paceline(['tokenizer', '@sentencepiece'])
+  expect(made).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('tokenizer.json: 261 tokens') })
+  expect(await paceline(['inspect', '@sentencepiece'])).toMatchObject({ code: 0 })
+  expect(await paceline(['tokenizer', '@sentencepiece'])).toMatchObject({ code: 2, stdout: '' })
+  expect(await paceline(['tokenizer', '@sentencepiece', '--force'])).toMatchObject({ code: 0 })
 })
 
 describe.concurrent('paceline inspect', () => {

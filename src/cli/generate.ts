@@ -13,7 +13,7 @@ import { PacelineError } from '../errors.ts'
 import { type ExecutorName, executorNames } from '../runtime/index.ts'
 import { readPrompt } from './files.ts'
 import { interruption } from './interruption.ts'
-import { band, drafter, integer, logitBias, sampling, texts } from './options.ts'
+import { band, drafter, integer, logitBias, modelFolder, sampling, texts } from './options.ts'
 import { drafted, harmless, percent, progressLine, remark, short } from './terminal.ts'
 
 interface Flags extends GenerateRequest {
@@ -35,7 +35,7 @@ export function addGenerate(program: Command): void {
       'Continues a text. The continuation appears on stdout as it comes, green where a drafter had guessed it; how fast ' +
         'it went is on stderr. The text is the one plain decoding gives, whatever the drafter, unless --rule gives that up.',
     )
-    .argument('<model-folder>', 'a Llama-family model: config.json, tokenizer.json, *.safetensors')
+    .argument('<model-folder>', modelFolder)
     .argument('[prompt]', 'the text to continue; "-" or nothing reads it from stdin, less its last line break')
     .option('--prompt-file <file>', 'read the prompt from a file, less its last line break')
     .option('--chat', "the prompt is the user's turn of a conversation, written by the model's chat template")

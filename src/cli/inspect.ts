@@ -15,6 +15,7 @@ import {
 import { PacelineError } from '../errors.ts'
 import { chooseExecutor } from '../runtime/index.ts'
 import { elementCount, type TensorSource } from '../tensor/index.ts'
+import { modelFolder } from './options.ts'
 import { bytes, count, list, short, table } from './terminal.ts'
 
 export function addInspect(program: Command): void {
@@ -22,7 +23,7 @@ export function addInspect(program: Command): void {
     .command('inspect')
     .summary('what is in a model folder, and what a token will cost here')
     .description('Checks a model folder and tells what is in it, how large it is, and what a token will cost here.')
-    .argument('<model-folder>', 'a Llama-family model: config.json, tokenizer.json, *.safetensors')
+    .argument('<model-folder>', modelFolder)
     .option('--json', 'print one JSON object instead')
     .action(async (folder: string, { json = false }: { json?: boolean }) => {
       const inspection = await inspect(folder)

@@ -12,6 +12,7 @@ import { addGenerate } from './generate.ts'
 import { addInspect } from './inspect.ts'
 import { addProfile } from './profile/profile.ts'
 import { oneLine } from './terminal.ts'
+import { addTokenizer } from './tokenizer.ts'
 import { addTrain } from './train/train.ts'
 import { addVerify } from './verify/verify.ts'
 
@@ -42,6 +43,7 @@ addTrain(program)
 addExport(program)
 addData(program)
 addCollect(program)
+addTokenizer(program)
 program.addHelpText(
   'after',
   `

@@ -4,6 +4,9 @@ import { type Dtype, dtypes } from '../checkpoint/index.ts'
 import { type SamplingOptions, validateSampling } from '../decoding/index.ts'
 import { readDrafter } from '../drafters/index.ts'
 
+/** What the argument of most commands is. */
+export const modelFolder = 'a Llama-family model: config.json, tokenizer.json, and safetensors or pytorch_model.bin'
+
 /*
  * Readers of flags: from the text on the command line to a value. What they throw, commander prints behind the name of
  * the flag and what was given.

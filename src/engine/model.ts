@@ -30,7 +30,7 @@ export interface Model extends AsyncDisposable {
 }
 
 /**
- * Loads a Llama-family model folder (config.json, tokenizer.json, *.safetensors).
+ * Loads a Llama-family model folder (config.json, tokenizer.json and weights).
  * Throws code `file`, `format`, `checkpoint` or `unsupported`, with what is wrong in which file; `argument` for settings
  * out of range.
  */

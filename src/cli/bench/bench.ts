@@ -22,7 +22,16 @@ import { chooseExecutor, type ExecutorName, executorNames } from '../../runtime/
 import { identifyTarget } from '../../training/index.ts'
 import { requireWritableFolder } from '../files.ts'
 import { interruption } from '../interruption.ts'
-import { contestants, dtypeList, integer, numberAtLeast, sampling, temperatures, textList } from '../options.ts'
+import {
+  contestants,
+  dtypeList,
+  integer,
+  modelFolder,
+  numberAtLeast,
+  sampling,
+  temperatures,
+  textList,
+} from '../options.ts'
 import { remark } from '../terminal.ts'
 import { commandLine } from '../train/options.ts'
 import { describeMachine, describeModel, notesOf, tuningOf } from './about.ts'
@@ -62,7 +71,7 @@ export function addBench(program: Command): void {
       'Writes the same prompts plainly and with each drafter, in turns, and tells how much faster each was and why: tau, ' +
         'D, v and h, with intervals; and whether every text was the same. Prompts are the first turns of questions.',
     )
-    .argument('[model-folder]', 'a Llama-family model: config.json, tokenizer.json, *.safetensors', ours('models/demo'))
+    .argument('[model-folder]', modelFolder, ours('models/demo'))
     .option(
       '--drafters <names>',
       'name[:variant][=path], several with commas; "all" is every one whose files are there; draft:oracle knows the text',

@@ -17,7 +17,7 @@ import {
 } from '../../training/index.ts'
 import { requireWritableFolder } from '../files.ts'
 import { interruption } from '../interruption.ts'
-import { drafter, integer, integerBetween, sampling, texts } from '../options.ts'
+import { drafter, integer, integerBetween, modelFolder, sampling, texts } from '../options.ts'
 import { bytes, progressLine, remark } from '../terminal.ts'
 import { commandLine, share } from '../train/options.ts'
 import { flagGiven } from '../train/shape-options.ts'
@@ -56,7 +56,7 @@ export function addCollect(program: Command): void {
         'With --trajectories a line has further fields: { block, promptIds, blocks: [{ tokens, iterates }] }, how Jacobi ' +
         'decoding came to each block of the answer, for "paceline train cllm".',
     )
-    .argument('<model-folder>', 'a Llama-family model: config.json, tokenizer.json, *.safetensors')
+    .argument('<model-folder>', modelFolder)
     .requiredOption(
       '--prompts <files...>',
       'JSONL: { "prompt", "task"? } a line, other fields ignored, or questions { "question_id", "category", "turns" }',

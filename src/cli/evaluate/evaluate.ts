@@ -19,7 +19,7 @@ import { chooseExecutor, type ExecutorName, executorNames } from '../../runtime/
 import { measureBaselines, openTokenizer, PackedDataset, type SplitName } from '../../training/index.ts'
 import { requireWritableFolder } from '../files.ts'
 import { interruption } from '../interruption.ts'
-import { dtypeList, integer, sampling } from '../options.ts'
+import { dtypeList, integer, modelFolder, sampling } from '../options.ts'
 import { progressLine, remark } from '../terminal.ts'
 import { type EvaluationReport, renderEvaluation } from './report.ts'
 
@@ -49,7 +49,7 @@ export function addEvaluate(program: Command): void {
       'The loss of a model on the responses of a packed dataset, by task, beside what counting words alone reaches; ' +
         'and, on demand, what the model writes.',
     )
-    .argument('<model-folder>', 'a Llama-family model: config.json, tokenizer.json, *.safetensors')
+    .argument('<model-folder>', modelFolder)
     .requiredOption('--data <folder>', 'the dataset, packed by "paceline data" with the tokenizer of the model')
     .addOption(new Option('--split <name>', 'which part').choices(['validation', 'train']).default('validation'))
     .option('--dtype <dtypes>', 'one or several, with commas: each is a column', dtypeList, ['f32'])

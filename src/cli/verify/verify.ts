@@ -19,7 +19,7 @@ import { loadTargetModel } from '../../model/index.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../../runtime/index.ts'
 import { requireWritableFolder } from '../files.ts'
 import { interruption } from '../interruption.ts'
-import { band, drafter, dtypeList, integer } from '../options.ts'
+import { band, drafter, dtypeList, integer, modelFolder } from '../options.ts'
 import { progressLine, remark } from '../terminal.ts'
 import { renderVerification, type VerifyReport } from './report.ts'
 
@@ -52,7 +52,7 @@ export function addVerify(program: Command): void {
         'whether they are as likely as they should be. Ends with exit code 1 where a difference has no explanation or a ' +
         'test failed. With --rule typical-lossy it tells how far that rule is from lossless, and ends with 1.',
     )
-    .argument('[model-folder]', 'a Llama-family model: config.json, tokenizer.json, *.safetensors', 'models/demo')
+    .argument('[model-folder]', modelFolder, 'models/demo')
     .option('--drafters <names>', '"all", or names with commas as generate takes them', drafterList, 'all')
     .option('--dtype <dtypes>', 'one or several, with commas', dtypeList, ['f32', 'int8', 'int4'])
     .addOption(

@@ -1,4 +1,4 @@
-/** Writes protobuf messages, as far as ONNX needs: varints, floats, strings, bytes and nested messages. */
+/** Writes protobuf messages, as far as they are needed here: varints, floats, strings, bytes and nested messages. */
 export class ProtobufWriter {
   #bytes = new Uint8Array(1 << 12)
   #length = 0

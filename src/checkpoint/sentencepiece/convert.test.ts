@@ -1,0 +1,177 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openTextCodec } from '../checkpoint.ts'
+import { createTextCodec, type TextCodec } from '../text.ts'
+import { convertSentencePiece } from './convert.ts'
+import { type PieceType, parseSentencePiece } from './model.ts'
+import { llamaPieces, type ModelFile, modelFile, referenceIds } from './tiny.ts'
+import { sentencePieceTokenizer } from './to-tokenizer.ts'
+
+let root: string
+let count = 0
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'paceline-sentencepiece-'))
+})
+afterAll(() => rm(root, { recursive: true }))
+
+const words = ['▁', ...'abcehlot', '▁t', 'he', '▁the', 'ca', 't', '▁ca', 'lo', '▁cat', 'é', '😀']
+const pieces = llamaPieces(words)
+
+async function folderWith(model: ModelFile | Uint8Array, files: Record<string, object> = {}): Promise<string> {
+  const folder = join(root, String(count++))
+  await mkdir(folder)
+  await writeFile(join(folder, 'tokenizer.model'), model instanceof Uint8Array ? model : modelFile(model))
+  for (const [file, content] of Object.entries(files)) await writeFile(join(folder, file), JSON.stringify(content))
+  return folder
+}
+
+async function converted(model: ModelFile, files: Record<string, object> = {}): Promise<TextCodec> {
+  const folder = await folderWith(model, files)
+  await convertSentencePiece(folder)
+  return openTextCodec(folder)
+}
+
+const error = (code: string, message: string) =>
+  expect.objectContaining({ code, message: expect.stringContaining(message) })
+
+test('a file is read as it was written', () => {
+  const file = modelFile({ pieces, addDummyPrefix: false, charsMap: new Uint8Array(3) })
+  expect(parseSentencePiece(file, 'tokenizer.model')).toEqual({
+    ...{ pieces, algorithm: 'bpe', bosId: 1, eosId: 2 },
+    ...{ charsMapBytes: 3, addDummyPrefix: false, removeExtraWhitespaces: false },
+  })
+})
+
+test('a tokenizer with BOS, bytes for what no piece covers, and the text back', async () => {
+  const codec = await converted({ pieces })
+  const id = (text: string) => pieces.findIndex((piece) => piece.text === text)
+  expect(codec.vocabSize).toBe(pieces.length)
+  expect(codec.encode('the cat')).toEqual([1, id('▁the'), id('▁cat')])
+  expect(codec.encode('ü', { addSpecialTokens: false })).toEqual([id('▁'), 3 + 0xc3, 3 + 0xbc])
+  expect(codec.encode('<s>', { addSpecialTokens: false })).toEqual([1])
+  for (const text of ['the cat', ' two  spaces ', 'ünï 😀\n'])
+    expect(codec.decode(codec.encode(text), { skipSpecialTokens: true })).toBe(text)
+})
+
+test('ids are those of SentencePiece, whatever the pieces and the text', () => {
+  const alphabet = [...'▁abcé']
+  const merges = fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 30 })
+  const text = fc.string({ unit: fc.constantFrom(...' abcéx'), maxLength: 30 })
+  fc.assert(
+    fc.property(merges, fc.array(text, { maxLength: 5 }), fc.boolean(), (merges, texts, legacy) => {
+      // As training makes them: each piece of two earlier ones.
+      const normal = [...alphabet]
+      for (const [left, right] of merges) {
+        const piece = normal[left % normal.length] + normal[right % normal.length]
+        if (!normal.includes(piece) && piece.length <= 8) normal.push(piece)
+      }
+      // Characters come last, as in published models: their scores are the lowest.
+      const pieces = llamaPieces([...normal.slice(alphabet.length), ...alphabet])
+      const settings = { legacy, addBosToken: false, addEosToken: false, added: [] }
+      const model = parseSentencePiece(modelFile({ pieces }), 'tokenizer.model')
+      const tokenizer = sentencePieceTokenizer(model, settings, 'tokenizer.model')
+      const codec = createTextCodec({ tokenizer, config: {}, chatTemplate: null }, pieces.length)
+      // Before a text that begins with a space transformers puts no other one where it is not "legacy".
+      for (const text of texts.filter((text) => text !== '' && (legacy || !text.startsWith(' '))))
+        expect(codec.encode(text), JSON.stringify({ text, normal })).toEqual(referenceIds(pieces, text))
+    }),
+  )
+})
+
+describe('the files beside it', () => {
+  test('say whether BOS and EOS are added, and what other tokens there are', async () => {
+    const codec = await converted(
+      { pieces },
+      {
+        'tokenizer_config.json': {
+          ...{ add_bos_token: false, add_eos_token: true, legacy: false },
+          added_tokens_decoder: { 1: { content: '<s>', special: true }, 900: { content: '<pad>', special: true } },
+        },
+        'added_tokens.json': { '<extra>': 901 },
+      },
+    )
+    expect(codec.encode('the<extra>')).toEqual([pieces.findIndex(({ text }) => text === '▁the'), 901, 2])
+    expect(codec.tokenOf(900)).toBe('<pad>')
+    expect(codec.vocabSize).toBe(902)
+    expect(codec.decode([900, 901], { skipSpecialTokens: true })).toBe('<extra>')
+  })
+
+  test('say where a text begins with a space: each part of it, or the first', async () => {
+    const spaces = async (legacy: boolean) => {
+      const codec = await converted({ pieces }, { 'tokenizer_config.json': { legacy } })
+      return codec.encode('the</s>the', { addSpecialTokens: false }).map((id) => codec.tokenOf(id))
+    }
+    expect(await spaces(true)).toEqual(['▁the', '</s>', '▁the'])
+    expect(await spaces(false)).toEqual(['▁the', '</s>', 't', 'he'])
+  })
+
+  test('are refused by name where they break their format', async () => {
+    const refused = async (files: Record<string, object>, message: string) =>
+      expect(convertSentencePiece(await folderWith({ pieces }, files))).rejects.toThrow(error('format', message))
+    await refused({ 'added_tokens.json': { '<extra>': -1 } }, 'added_tokens.json: token "<extra>" has the id -1')
+    await refused({ 'added_tokens.json': [] }, 'added_tokens.json: expected a JSON object')
+    await refused(
+      { 'tokenizer_config.json': { added_tokens_decoder: { 5: {} } } },
+      'added_tokens_decoder["5"]: content',
+    )
+    await refused({ 'tokenizer_config.json': { added_tokens_decoder: { x: { content: 'x' } } } }, 'has the id null')
+  })
+})
+
+describe('refused, and nothing is written', () => {
+  test.each<[string, Partial<ModelFile>, string]>([
+    ['a unigram model', { modelType: 1 }, 'model_type is unigram'],
+    ['a model that replaces characters', { charsMap: new Uint8Array(9) }, 'precompiled_charsmap'],
+    ['a model that takes spaces out', { removeExtraWhitespaces: true }, 'remove_extra_whitespaces'],
+    [
+      'a piece of a type that BPE models do not have',
+      { pieces: [...pieces, { text: 'x', score: -99, type: 'unused' satisfies PieceType }] },
+      'its piece "x" is of the type unused',
+    ],
+  ])('%s', async (_, change, message) => {
+    const folder = await folderWith({ pieces, ...change })
+    await expect(convertSentencePiece(folder)).rejects.toThrow(error('unsupported', message))
+    await expect(readFile(join(folder, 'tokenizer.json'))).rejects.toThrow('ENOENT')
+  })
+
+  test('bytes that are no SentencePiece model', async () => {
+    for (const bytes of [
+      new Uint8Array(),
+      new TextEncoder().encode('version https://git-lfs'),
+      modelFile({ pieces: [] }),
+    ])
+      await expect(convertSentencePiece(await folderWith(bytes))).rejects.toThrow(error('format', 'tokenizer.model: '))
+  })
+
+  test('a damaged file, wherever it is damaged: an error of code format or unsupported, or a tokenizer', async () => {
+    const whole = modelFile({ pieces })
+    const settings = { legacy: true, addBosToken: true, addEosToken: false, added: [] }
+    fc.assert(
+      fc.property(fc.nat(whole.length - 1), fc.nat(255), fc.boolean(), (at, byte, cut) => {
+        const bytes = cut ? whole.slice(0, at) : whole.slice()
+        if (!cut) bytes[at] = byte
+        try {
+          sentencePieceTokenizer(parseSentencePiece(bytes, 'tokenizer.model'), settings, 'tokenizer.model')
+        } catch (error) {
+          expect(['format', 'unsupported']).toContain((error as { code?: string }).code)
+        }
+      }),
+    )
+  })
+
+  test('a folder that has a tokenizer.json, unless it is to be replaced', async () => {
+    const folder = await folderWith({ pieces }, { 'tokenizer.json': {} })
+    await expect(convertSentencePiece(folder)).rejects.toThrow(error('argument', 'is there already'))
+    expect(await readFile(join(folder, 'tokenizer.json'), 'utf8')).toBe('{}')
+    await convertSentencePiece(folder, { replace: true })
+    expect((await openTextCodec(folder)).vocabSize).toBe(pieces.length)
+  })
+
+  test('a folder without tokenizer.model', async () => {
+    await expect(convertSentencePiece(root)).rejects.toThrow(error('file', 'tokenizer.model cannot be read'))
+    await expect(convertSentencePiece(join(root, 'none'))).rejects.toThrow(error('file', 'there is no such folder'))
+  })
+})
