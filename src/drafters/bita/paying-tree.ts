@@ -1,7 +1,8 @@
 import { mostChildren } from '../trees/levels.ts'
 import { expectedByLevel, RankFrequencies } from '../trees/rank-frequencies.ts'
 import { stepsBetween } from '../trees/sizes.ts'
-import { type BitaCosts, type PlanLimits, plan } from './plan.ts'
+import type { BitaCosts, PlanLimits } from './best-shape.ts'
+import { plan } from './plan.ts'
 import { type BitaTree, cut } from './trees.ts'
 
 const root = { parent: -1, rank: 0, depth: 0 }

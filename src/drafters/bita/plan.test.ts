@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { passCosts } from '../../decoding/index.ts'
-import { type Accuracy, type BitaCosts, type Decision, outlookOf, plan } from './plan.ts'
+import type { Accuracy, BitaCosts } from './best-shape.ts'
+import { type Decision, outlookOf } from './outlook.ts'
+import { plan } from './plan.ts'
 import { comb } from './trees.ts'
 
 const flat: BitaCosts = { target: passCosts(1, [[64, 1.001]]), masks: 0 }
