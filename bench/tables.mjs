@@ -10,10 +10,13 @@ const file = (name) => new URL(`../${name}`, import.meta.url)
 /** The rows of a report, and how to find one. */
 function report(name) {
   const { runs } = JSON.parse(readFileSync(file(`bench/reports/${name}.json`), 'utf8'))
-  const find = (drafter, dtype, temperature, task = 'all') =>
-    runs.find(
+  const find = (drafter, dtype, temperature, task = 'all') => {
+    const found = runs.find(
       (run) => run.drafter === drafter && run.dtype === dtype && run.temperature === temperature && run.task === task,
     )
+    if (found) return found
+    throw new Error(`bench/reports/${name}.json: has no ${drafter}, ${dtype}, temperature ${temperature}, task ${task}`)
+  }
   return { runs, find }
 }
 
@@ -42,6 +45,7 @@ function comparison(name, drafters) {
       'S',
       '95 %',
       ...tasks,
+      'all',
       'tau',
       'D',
       'v',
@@ -56,6 +60,7 @@ function comparison(name, drafters) {
         two(run.speedup),
         `${two(run.speedupLow)} to ${two(run.speedupHigh)}`,
         ...tasks.map((task) => two(find(drafter, 'f32', 0, task).speedup)),
+        two(run.measured),
         two(run.tau),
         three(run.D),
         two(run.v),
@@ -83,10 +88,10 @@ function methods() {
   ]
   const rows = names.map((name) => ({ name, run: find(name, 'f32', 0) })).sort((a, b) => b.run.speedup - a.run.speedup)
   return markdown(
-    ['drafter', 'S', 'tau', 'D', 'v', 'h', 'S, int8', 'S, temperature 1'],
+    ['drafter', 'S', 'all', 'tau', 'D', 'v', 'h', 'S, int8', 'S, temperature 1'],
     rows.map(({ name, run }) => [
       `\`${name.replace(':cost-aware', '')}\``,
-      ...[run.speedup, run.tau, run.D, run.v, run.h].map(two),
+      ...[run.speedup, run.measured, run.tau, run.D, run.v, run.h].map(two),
       two(find(name, 'int8', 0).speedup),
       two(find(name, 'f32', 1).speedup),
     ]),

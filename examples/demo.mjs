@@ -6,12 +6,13 @@
 // --prompts FOLDER   the first line of each of its *.jsonl files, as conversations
 // --tokens N         of a text, at most
 // --pairs N          of runs, plain and with guesses, for each text
-// --drafter NAME     who guesses: a draft model where the model's folder has one in "draft", else prompt lookup
+// --drafter NAME     who guesses: an EAGLE head where the model's folder has one in "eagle", else a draft model in "draft",
+//                    else prompt lookup
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { draft, loadModel, promptLookup } from 'paceline'
+import { draft, eagle2, loadModel, promptLookup } from 'paceline'
 import { compare } from './compare.mjs'
 
 /** @typedef {Awaited<ReturnType<typeof compare>>} Result */
@@ -43,7 +44,7 @@ const tasks = own
   ? [{ name: 'your text', text, prompt: text }]
   : firstQuestions(options.prompts ?? ofProject('bench/prompts'))
 
-const drafter = options.drafter ?? best(join(folder, 'draft'))
+const drafter = options.drafter ?? best(folder)
 const model = await loadModel(folder)
 try {
   const { parameters, dtype, executor } = model.info
@@ -96,10 +97,10 @@ function firstQuestions(folder) {
   })
 }
 
-/** What draws most from what there is. @param {string} draftFolder */
-function best(draftFolder) {
-  if (existsSync(join(draftFolder, 'disco.json'))) return draft({ policy: 'disco' })
-  return existsSync(draftFolder) ? draft() : promptLookup()
+/** The fastest of what there is. @param {string} folder */
+function best(folder) {
+  if (existsSync(join(folder, 'eagle'))) return eagle2()
+  return existsSync(join(folder, 'draft')) ? draft() : promptLookup()
 }
 
 /** Some lines of a text; control characters would do anything to a terminal. @param {string} text @param {number} lines */

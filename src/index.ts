@@ -1,5 +1,11 @@
-export { type ChatMessage, writeRandomCheckpoint } from './checkpoint/index.ts'
-export type { SamplingOptions, Speedup, Statistics } from './decoding/index.ts'
+export {
+  type ChatMessage,
+  type ChatOptions,
+  type Dtype,
+  type TextCodec,
+  writeRandomCheckpoint,
+} from './checkpoint/index.ts'
+export type { AcceptanceRule, SamplingOptions, Speedup, Statistics } from './decoding/index.ts'
 export {
   type BitaOptions,
   bita,
@@ -12,11 +18,13 @@ export {
   eagle3,
   type FinishReason,
   type GenerateOptions,
+  type GenerateRequest,
   type Generation,
   type GenerationResult,
   type JacobiSizes,
   jacobi,
   type LoadModelOptions,
+  type LoadSettings,
   type LookaheadSizes,
   loadModel,
   lookahead,
@@ -31,3 +39,4 @@ export {
   promptLookup,
 } from './engine/index.ts'
 export { type ErrorCode, PacelineError } from './errors.ts'
+export type { ExecutorName } from './runtime/index.ts'

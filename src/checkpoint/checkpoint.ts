@@ -71,10 +71,11 @@ async function readRecipe(folders: readonly string[]): Promise<Recipe | undefine
 
 /**
  * Opens the text codec alone, of a folder that need not hold a model: tokenizer.json and, where present,
- * tokenizer_config.json and chat_template.jinja or .json. Throws code `file` or `format`.
+ * tokenizer_config.json and chat_template.jinja or .json. `vocabSize`: that of the model, if there is one. Throws code
+ * `file` or `format`.
  */
-export async function openTextCodec(folder: string): Promise<TextCodec> {
-  return readTextCodec(await modelFolders(folder))
+export async function openTextCodec(folder: string, vocabSize?: number): Promise<TextCodec> {
+  return readTextCodec(await modelFolders(folder), vocabSize)
 }
 
 /** `vocabSize`: that of the model, if there is one. */

@@ -6,6 +6,7 @@ import { readDrafter } from '../drafters/index.ts'
 
 /** What the argument of most commands is. */
 export const modelFolder = 'a Llama-family model: config.json, tokenizer.json, and safetensors or pytorch_model.bin'
+export const modelFolderOrDemo = `${modelFolder} (default: models/demo of a clone)`
 
 /*
  * Readers of flags: from the text on the command line to a value. What they throw, commander prints behind the name of

@@ -22,6 +22,7 @@ import type { BitaDrafting, DrafterContext, DraftingModel, EagleDrafting, Medusa
 import { PacelineError } from '../errors.ts'
 import { loadEagleHead, loadMedusaHeads, loadTargetModel, readBitaRiders, type TargetModel } from '../model/index.ts'
 import type { Executor } from '../runtime/index.ts'
+import { once } from './once.ts'
 
 /** A loaded target with all that drafters for it are made of. */
 export interface DraftingOptions {
@@ -210,13 +211,5 @@ export function requireSameVocabulary(
       `${draftName} cannot draft for ${targetName}: token ${id} is ${show(theirs)} there and ${show(ours)} in the target. ` +
         'Choose a draft model with the same tokenizer.',
     )
-  }
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined
-  return () => {
-    made ??= make()
-    return made
   }
 }

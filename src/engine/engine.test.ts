@@ -107,6 +107,18 @@ describe('a generation', () => {
     })
   })
 
+  test('continues the ids that its tokenizer makes, which are opened once', async () => {
+    const tokenizer = await letters.tokenizer()
+    expect(await letters.tokenizer()).toBe(tokenizer)
+    const { ids, text, promptIds } = await generate({ ids: tokenizer.encode(prompt) }, { maxTokens: 20 })
+    expect(promptIds).toEqual(tokenizer.encode(prompt))
+    expect(tokenizer.decode(ids)).toBe(text)
+    expect(text).toBe((await generate(prompt, { maxTokens: 20 })).text)
+    const chat = [{ role: 'user', content: 'hello' }]
+    expect(tokenizer.encodeChat(chat)).toEqual((await generate(chat, { maxTokens: 1 })).promptIds)
+    expect(() => tokenizer.decode([vocabSize])).toThrow(`expected 0 .. ${vocabSize - 1}`)
+  })
+
   test('continues a conversation as its template writes it', async () => {
     const { text, promptIds } = await generate(
       [

@@ -1,5 +1,8 @@
+import { resolve } from 'node:path'
+import { openTextCodec, type TextCodec } from '../checkpoint/index.ts'
 import { PacelineError } from '../errors.ts'
 import { type Generation, GenerationChannel } from './generation.ts'
+import { once } from './once.ts'
 import type { FromEngine, LoadSettings, ModelInfo, SentError, ToEngine } from './protocol.ts'
 import type { GenerateRequest, Prompt } from './request.ts'
 import { SharedFlag } from './shared-flag.ts'
@@ -25,6 +28,11 @@ export interface Model extends AsyncDisposable {
    * Errors (code `argument`, `context`, `unsupported` ...) are thrown where the generation is read.
    */
   generate(prompt: Prompt, options?: GenerateOptions): Generation
+  /**
+   * The model's tokenizer and chat template: to count tokens, to make `{ ids }` and the keys of `logitBias`. It is opened
+   * at the first call, in the caller's thread.
+   */
+  tokenizer(): Promise<TextCodec>
   /** Ends all generations and frees the model. */
   dispose(): Promise<void>
 }
@@ -45,7 +53,7 @@ export async function loadModel(
   try {
     const info = await loaded(thread, { type: 'load', folder, settings }, onProgress)
     signal?.throwIfAborted()
-    return new ThreadModel(thread, info)
+    return new ThreadModel(thread, info, resolve(folder))
   } catch (error) {
     await thread.close()
     throw signal?.aborted ? signal.reason : error
@@ -72,13 +80,15 @@ function loaded(thread: EngineThread, request: ToEngine, onProgress?: (share: nu
 class ThreadModel implements Model {
   readonly info: ModelInfo
   readonly #thread: EngineThread
+  readonly tokenizer: () => Promise<TextCodec>
   readonly #running = new Map<number, GenerationChannel>()
   #nextId = 0
   #exited = false
 
-  constructor(thread: EngineThread, info: ModelInfo) {
+  constructor(thread: EngineThread, info: ModelInfo, folder: string) {
     this.info = info
     this.#thread = thread
+    this.tokenizer = once(() => openTextCodec(folder, info.vocabSize))
     thread.worker.on('message', (message: FromEngine) => this.#receive(message))
     thread.worker.on('error', (error) => this.#failAll(error))
     thread.worker.on('exit', () => {

@@ -102,11 +102,15 @@ async function drafterOf(name: string): Promise<Drafter> {
 }
 
 async function dispose(): Promise<void> {
-  for (const drafter of drafters.values()) await drafter.dispose?.()
-  await resources?.dispose()
-  await loaded?.model.dispose()
-  await checkpoint?.close()
-  port.close()
+  try {
+    for (const drafter of drafters.values()) await drafter.dispose?.()
+    await resources?.dispose()
+    await loaded?.model.dispose()
+    await checkpoint?.close()
+  } finally {
+    // Whatever could not be freed goes with the thread, which ends when nobody can send to it.
+    port.close()
+  }
 }
 
 function checkSettings({ dtype = 'f32', draftDtype = 'int8', threads = 1 }: LoadSettings): void {

@@ -37,10 +37,10 @@ export function* protobufFields(message: Uint8Array, file: string): Generator<Pr
   }
 
   while (at < message.length) {
+    const start = at
     const key = varint()
     const number = Number(key >> 3n)
     const type = Number(key & 7n)
-    const start = at
     let value = 0n
     let bytes = message.subarray(at, at)
     if (type === 0) value = varint()

@@ -24,6 +24,7 @@ export {
   smallestScale,
 } from './quantise.ts'
 export type { NamedTensor } from './safetensors/encode.ts'
+export { refuseLfsPointer } from './safetensors/files.ts'
 export { openSafetensors, type SafetensorsFile } from './safetensors/reader.ts'
 
 export { writeSafetensors } from './safetensors/writer.ts'

@@ -1,6 +1,7 @@
 import type { Dtype } from '../../checkpoint/index.ts'
 import { type AcceptanceRule, createSampler, type Drafter, type Step, TokenHistory } from '../../decoding/index.ts'
 import type { TargetModel } from '../../model/index.ts'
+import { breathe } from '../interruptible.ts'
 import { forwardLogits } from '../logits.ts'
 import { firstDivergence, isExplained, tieOf } from './divergence.ts'
 import { type PlainText, prefilled } from './row-error.ts'
@@ -114,7 +115,7 @@ export async function compareTexts(options: CompareOptions): Promise<Compared> {
 }
 
 async function findDivergence(
-  { model, name, maxTokens, strict, rowError }: CompareOptions,
+  { model, name, maxTokens, strict, rowError, signal }: CompareOptions,
   reference: Reference,
   ids: readonly number[],
 ): Promise<Divergence | undefined> {
@@ -122,7 +123,7 @@ async function findDivergence(
   const position = firstDivergence(plainIds, ids)
   if (position === undefined) return undefined
   const decided = plainIds.slice(0, position)
-  const logits = await oneRowLogits(model, prompt, decided, capacityFor(model, prompt, maxTokens))
+  const logits = await oneRowLogits(model, { prompt, ids: decided }, capacityFor(model, prompt, maxTokens), signal)
   const sampler = createSampler(sampling, model.spec.vocabSize)
   const history = new TokenHistory(prompt)
   for (const token of decided) history.push(token)
@@ -140,18 +141,22 @@ async function findDivergence(
 }
 
 /**
- * Logits behind a prompt and `decided` as plain decoding computes them, with a cache as large, one row at a time: [vocab].
+ * Logits behind a text as plain decoding computes them, with a cache as large, one row at a time: [vocab]. Throws the signal's
+ * reason.
  */
 async function oneRowLogits(
   model: TargetModel,
-  prompt: readonly number[],
-  decided: readonly number[],
+  { prompt, ids }: PlainText,
   capacity: number,
+  signal?: AbortSignal,
 ): Promise<Float32Array> {
   const target = await prefilled(model, prompt, capacity)
   try {
     let logits = await forwardLogits(target, [prompt[prompt.length - 1]])
-    for (const token of decided) logits = await forwardLogits(target, [token])
+    for (const token of ids) {
+      await breathe(signal)
+      logits = await forwardLogits(target, [token])
+    }
     return logits
   } finally {
     target.dispose()

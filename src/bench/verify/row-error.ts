@@ -64,8 +64,13 @@ async function errorOver(model: TargetModel, text: PlainText, signal?: AbortSign
 /** A text of `prompt` without its last token, as plain decoding begins. */
 export async function prefilled(model: TargetModel, prompt: readonly number[], capacity: number): Promise<Target> {
   const target = model.createTarget(capacity)
-  await prefill(target, none(), prompt, { sampler: createSampler({ seed: 0 }, model.spec.vocabSize) })
-  return target
+  try {
+    await prefill(target, none(), prompt, { sampler: createSampler({ seed: 0 }, model.spec.vocabSize) })
+    return target
+  } catch (error) {
+    target.dispose()
+    throw error
+  }
 }
 
 /** Logits after each token, [tokens, vocab], in passes of `rows` rows. */

@@ -159,13 +159,16 @@ async function breadthsOf(
     const tokens = rootsOf(text).slice(0, Math.max(0, contextLength - sampledTokens - prompt.length))
     const breadths: number[] = []
     const target = await prefilled(model, prompt, prompt.length + tokens.length)
-    for (let start = 0; start < tokens.length; start += block) {
-      await breathe(signal)
-      const logits = await forwardLogits(target, tokens.slice(start, start + block))
-      for (let at = 0; at < logits.length; at += vocabSize)
-        breadths.push(breadthOf(logits.subarray(at, at + vocabSize), samples))
+    try {
+      for (let start = 0; start < tokens.length; start += block) {
+        await breathe(signal)
+        const logits = await forwardLogits(target, tokens.slice(start, start + block))
+        for (let at = 0; at < logits.length; at += vocabSize)
+          breadths.push(breadthOf(logits.subarray(at, at + vocabSize), samples))
+      }
+    } finally {
+      target.dispose()
     }
-    target.dispose()
     all.push(breadths)
   }
   return all

@@ -184,6 +184,7 @@ describe('refused by name', () => {
     ['alpha_pattern', { q_proj: 8 }, 'unsupported', 'no alphas of single layers'],
     ['modules_to_save', ['lm_head'], 'unsupported', 'Merge them into the base model'],
     ['trainable_token_indices', [1], 'unsupported', 'none'],
+    ['alora_invocation_tokens', [1, 2], 'unsupported', 'it acts on all of a text'],
     ['init_lora_weights', 'pissa_niter_4', 'unsupported', 'leaves the base model as it is'],
     ['r', 0, 'checkpoint', 'an integer 1'],
     ['r', null, 'format', 'an integer'],
@@ -286,8 +287,19 @@ describe('an adapter that is written', () => {
   test('has a configuration that is read back as it was', () => {
     for (const rankStabilised of [false, true]) {
       const adapter = { ...wholeAdapter(spec, { rank: 5, alpha: 7 }), rankStabilised }
-      expect(parseAdapterConfig(toAdapterConfig(adapter, '../base'), spec)).toEqual(adapter)
+      const config = toAdapterConfig(adapter, spec, '../base')
+      expect(config.target_modules).toHaveLength(7)
+      expect(parseAdapterConfig(config, spec)).toEqual(adapter)
     }
+  })
+
+  test.each([
+    ['some layers', { target_modules: ['q_proj'], layers_to_transform: [0] }],
+    ['a pattern', { target_modules: 'model\\.layers\\.1\\..*v_proj' }],
+    ['all but one', { target_modules: 'all-linear', exclude_modules: ['layers.1.mlp.up_proj'] }],
+  ])('has a configuration that is read back as it was: of %s', (_, fields) => {
+    const adapter = parseAdapterConfig(peftConfig(fields), spec)
+    expect(parseAdapterConfig(toAdapterConfig(adapter, spec, '../base'), spec)).toEqual(adapter)
   })
 
   test('may be one of a head that is no embedding table', async () => {

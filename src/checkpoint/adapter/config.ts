@@ -23,6 +23,7 @@ const limits: readonly (readonly [field: string, isFine: (value: unknown) => boo
   ['trainable_token_indices', absent, 'none'],
   ['target_parameters', absent, 'none'],
   ['layer_replication', absent, 'none'],
+  ['alora_invocation_tokens', absent, 'none: it acts on all of a text'],
   [
     'init_lora_weights',
     (value) => !(typeof value === 'string' && /^(pissa|olora|corda|loftq)/i.test(value)),
@@ -53,8 +54,11 @@ export function baseModelOf(json: unknown, file = adapterConfigFile): string {
   return new Fields(json, file).string('base_model_name_or_path')
 }
 
-/** The content of an adapter_config.json, which PEFT reads too, of an adapter of a base model of this name. */
-export function toAdapterConfig(adapter: AdapterSpec, base: string): Record<string, unknown> {
+/** The content of an adapter_config.json, which PEFT reads too, of an adapter of a base model: its specification and its name. */
+export function toAdapterConfig(adapter: AdapterSpec, spec: ModelSpec, base: string): Record<string, unknown> {
+  const names = [...new Set(adapter.modules.map((module) => module.slice(module.lastIndexOf('.') + 1)))]
+  // Short names are those of every layer.
+  const isWhole = linearModules(spec).filter(({ name }) => namesOne(names)(name)).length === adapter.modules.length
   return {
     peft_type: 'LORA',
     task_type: 'CAUSAL_LM',
@@ -63,7 +67,7 @@ export function toAdapterConfig(adapter: AdapterSpec, base: string): Record<stri
     lora_alpha: adapter.alpha,
     lora_dropout: 0,
     use_rslora: adapter.rankStabilised,
-    target_modules: [...new Set(adapter.modules.map((module) => module.slice(module.lastIndexOf('.') + 1)))],
+    target_modules: isWhole ? names : adapter.modules,
     bias: 'none',
     fan_in_fan_out: false,
     modules_to_save: null,

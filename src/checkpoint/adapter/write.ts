@@ -33,7 +33,7 @@ export async function writeAdapter(folder: string, content: AdapterContent): Pro
   const given = memorySource(Object.fromEntries(tensors), 'the weights')
   requireTensors(expected, given, 'the specification', ({ name }) => `there is no tensor "${name}".`)
   await writeFolder(folder, provenance, async (unfinished, json) => {
-    await json(adapterConfigFile, toAdapterConfig(adapter, pathBetween(folder, base)))
+    await json(adapterConfigFile, toAdapterConfig(adapter, spec, pathBetween(folder, base)))
     const stored = expected.map(({ name }) => ({ name, tensor: convert(name, tensors.get(name)!, dtype) }))
     await writeSafetensors(join(unfinished, adapterWeightsFile), stored, { format: 'pt' })
   })

@@ -7,6 +7,7 @@ import { openTextCodec } from '../checkpoint.ts'
 import { createTextCodec, type TextCodec } from '../text.ts'
 import { convertSentencePiece } from './convert.ts'
 import { type PieceType, parseSentencePiece } from './model.ts'
+import { readSettings } from './settings.ts'
 import { llamaPieces, type ModelFile, modelFile, referenceIds } from './tiny.ts'
 import { sentencePieceTokenizer } from './to-tokenizer.ts'
 
@@ -34,6 +35,8 @@ async function converted(model: ModelFile, files: Record<string, object> = {}): 
   return openTextCodec(folder)
 }
 
+const settingsOf = (config: object) => readSettings({ config, added: undefined, special: undefined })
+
 const error = (code: string, message: string) =>
   expect.objectContaining({ code, message: expect.stringContaining(message) })
 
@@ -42,6 +45,7 @@ test('a file is read as it was written', () => {
   expect(parseSentencePiece(file, 'tokenizer.model')).toEqual({
     ...{ pieces, algorithm: 'bpe', bosId: 1, eosId: 2 },
     ...{ charsMapBytes: 3, addDummyPrefix: false, removeExtraWhitespaces: false },
+    ...{ escapesWhitespaces: true, whitespaceIsSuffix: false },
   })
 })
 
@@ -56,7 +60,7 @@ test('a tokenizer with BOS, bytes for what no piece covers, and the text back', 
     expect(codec.decode(codec.encode(text), { skipSpecialTokens: true })).toBe(text)
 })
 
-test('ids are those of SentencePiece, whatever the pieces and the text', () => {
+test('ids are those of SentencePiece, whatever the pieces and the text, where no two scores are equal', () => {
   const alphabet = [...'▁abcé']
   const merges = fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 30 })
   const text = fc.string({ unit: fc.constantFrom(...' abcéx'), maxLength: 30 })
@@ -70,7 +74,7 @@ test('ids are those of SentencePiece, whatever the pieces and the text', () => {
       }
       // Characters come last, as in published models: their scores are the lowest.
       const pieces = llamaPieces([...normal.slice(alphabet.length), ...alphabet])
-      const settings = { legacy, addBosToken: false, addEosToken: false, added: [] }
+      const settings = settingsOf({ legacy, add_bos_token: false })
       const model = parseSentencePiece(modelFile({ pieces }), 'tokenizer.model')
       const tokenizer = sentencePieceTokenizer(model, settings, 'tokenizer.model')
       const codec = createTextCodec({ tokenizer, config: {}, chatTemplate: null }, pieces.length)
@@ -79,6 +83,21 @@ test('ids are those of SentencePiece, whatever the pieces and the text', () => {
         expect(codec.encode(text), JSON.stringify({ text, normal })).toEqual(referenceIds(pieces, text))
     }),
   )
+})
+
+test('of pieces with equal scores, as were added to published models, the one with the longer left part is merged first', async () => {
+  const added = ['ab', 'cd', 'abc'].map((text) => ({ text, score: 0, type: 'normal' as const }))
+  const all = [...llamaPieces(['▁', 'a', 'b', 'c', 'd']), ...added]
+  const codec = await converted({ pieces: all })
+  const tokens = codec.encode('abcd', { addSpecialTokens: false }).map((id) => codec.tokenOf(id))
+  expect(tokens).toEqual(['▁', 'abc', 'd'])
+})
+
+test('a piece that a user defined is found before others, and is no special token', async () => {
+  const codec = await converted({ pieces: [...pieces, { text: 'the', score: 0, type: 'user-defined' }] })
+  const ids = codec.encode('cat the', { addSpecialTokens: false })
+  expect(ids.map((id) => codec.tokenOf(id))).toEqual(['▁cat', '▁', 'the'])
+  expect(codec.decode(ids, { skipSpecialTokens: true })).toBe('cat the')
 })
 
 describe('the files beside it', () => {
@@ -99,11 +118,34 @@ describe('the files beside it', () => {
     expect(codec.decode([900, 901], { skipSpecialTokens: true })).toBe('<extra>')
   })
 
+  test('say which tokens are special, by the part that they play', async () => {
+    const added = { '<|im_end|>': 900, '<|user|>': 901, '<other>': 902, '<pad>': 903 }
+    const codec = await converted(
+      { pieces },
+      {
+        'added_tokens.json': added,
+        'tokenizer_config.json': { eos_token: '<|im_end|>', add_eos_token: true, add_bos_token: false },
+        'special_tokens_map.json': { pad_token: { content: '<pad>' }, additional_special_tokens: ['<|user|>'] },
+      },
+    )
+    expect(codec.encode('the')).toEqual([pieces.findIndex(({ text }) => text === '▁the'), 900])
+    expect(codec.decode(Object.values(added), { skipSpecialTokens: true })).toBe('<other>')
+  })
+
+  test('say how a token is looked for', async () => {
+    const decoder = { 900: { content: '<u>', rstrip: true, special: true } }
+    const codec = await converted({ pieces }, { 'tokenizer_config.json': { added_tokens_decoder: decoder } })
+    const ids = codec.encode('<u>\n\nthe', { addSpecialTokens: false })
+    expect(ids.map((id) => codec.tokenOf(id))).toEqual(['<u>', '▁the'])
+  })
+
   test('say where a text begins with a space: each part of it, or the first', async () => {
     const spaces = async (legacy: boolean) => {
       const codec = await converted({ pieces }, { 'tokenizer_config.json': { legacy } })
       return codec.encode('the</s>the', { addSpecialTokens: false }).map((id) => codec.tokenOf(id))
     }
+    const none = await converted({ pieces }, { 'tokenizer_config.json': { add_prefix_space: false } })
+    expect(none.encode('the', { addSpecialTokens: false }).map((id) => none.tokenOf(id))).toEqual(['t', 'he'])
     expect(await spaces(true)).toEqual(['▁the', '</s>', '▁the'])
     expect(await spaces(false)).toEqual(['▁the', '</s>', 't', 'he'])
   })
@@ -117,7 +159,11 @@ describe('the files beside it', () => {
       { 'tokenizer_config.json': { added_tokens_decoder: { 5: {} } } },
       'added_tokens_decoder["5"]: content',
     )
-    await refused({ 'tokenizer_config.json': { added_tokens_decoder: { x: { content: 'x' } } } }, 'has the id null')
+    await refused(
+      { 'tokenizer_config.json': { added_tokens_decoder: { x: { content: 'x' } } } },
+      'token "x" has the id "x"',
+    )
+    await refused({ 'tokenizer_config.json': { add_eos_token: true, eos_token: '<end>' } }, 'eos_token is "<end>"')
   })
 })
 
@@ -131,6 +177,13 @@ describe('refused, and nothing is written', () => {
       { pieces: [...pieces, { text: 'x', score: -99, type: 'unused' satisfies PieceType }] },
       'its piece "x" is of the type unused',
     ],
+    [
+      'a piece with a space that a user defined',
+      { pieces: [...pieces, { text: '▁▁', score: 0, type: 'user-defined' }] },
+      'its piece "▁▁", which a user defined, has a space',
+    ],
+    ['spaces that end words', { whitespaceIsSuffix: true }, 'treat_whitespace_as_suffix'],
+    ['spaces that stay', { escapesWhitespaces: false }, 'escape_whitespaces'],
   ])('%s', async (_, change, message) => {
     const folder = await folderWith({ pieces, ...change })
     await expect(convertSentencePiece(folder)).rejects.toThrow(error('unsupported', message))
@@ -148,7 +201,7 @@ describe('refused, and nothing is written', () => {
 
   test('a damaged file, wherever it is damaged: an error of code format or unsupported, or a tokenizer', async () => {
     const whole = modelFile({ pieces })
-    const settings = { legacy: true, addBosToken: true, addEosToken: false, added: [] }
+    const settings = settingsOf({})
     fc.assert(
       fc.property(fc.nat(whole.length - 1), fc.nat(255), fc.boolean(), (at, byte, cut) => {
         const bytes = cut ? whole.slice(0, at) : whole.slice()

@@ -1,4 +1,4 @@
-import { ProtobufWriter } from '../../protobuf/writer.ts'
+import { ProtobufWriter } from '../../protobuf/index.ts'
 import type { Piece, PieceType } from './model.ts'
 
 const typeNumbers: Readonly<Record<PieceType, number>> = {
@@ -13,6 +13,8 @@ export interface ModelFile {
   readonly charsMap?: Uint8Array
   readonly addDummyPrefix?: boolean
   readonly removeExtraWhitespaces?: boolean
+  readonly escapesWhitespaces?: boolean
+  readonly whitespaceIsSuffix?: boolean
 }
 
 /** The bytes of a SentencePiece model, as its trainer writes them; for tests. */
@@ -22,6 +24,8 @@ export function modelFile({
   charsMap = new Uint8Array(),
   addDummyPrefix = true,
   removeExtraWhitespaces = false,
+  escapesWhitespaces = true,
+  whitespaceIsSuffix = false,
 }: ModelFile): Uint8Array {
   const model = new ProtobufWriter()
   for (const { text, score, type } of pieces)
@@ -34,6 +38,7 @@ export function modelFile({
     trainer.string(1, 'corpus.txt')
     trainer.int(3, modelType)
     trainer.float(10, 0.9995)
+    trainer.int(24, Number(whitespaceIsSuffix))
     trainer.int(40, 0)
     trainer.int(41, 1)
     trainer.int(42, 2)
@@ -44,7 +49,7 @@ export function modelFile({
     normalizer.bytes(2, charsMap)
     normalizer.int(3, Number(addDummyPrefix))
     normalizer.int(4, Number(removeExtraWhitespaces))
-    normalizer.int(5, 1)
+    normalizer.int(5, Number(escapesWhitespaces))
   })
   return model.finish().slice()
 }

@@ -1,34 +1,25 @@
 import { PacelineError } from '../../errors.ts'
 import type { Piece, SentencePieceModel } from './model.ts'
-
-/** What the files beside a `tokenizer.model` say of it; transformers' own names and defaults. */
-export interface LlamaTokenizerConfig {
-  /** true: every part of a text between special tokens begins with a space; false: only the first one. */
-  readonly legacy: boolean
-  readonly addBosToken: boolean
-  readonly addEosToken: boolean
-  /** Tokens beside the pieces, or what is to be known of pieces. */
-  readonly added: readonly { readonly id: number; readonly content: string; readonly special: boolean }[]
-}
+import type { AddedToken, TokenizerSettings } from './settings.ts'
 
 /**
  * The content of the tokenizer.json that stands for a SentencePiece model of the kind that Llama, Mistral and Vicuna have: BPE
  * with bytes for what no piece covers. Throws code `unsupported` for another kind, `format` for a model that is none.
  */
-export function sentencePieceTokenizer(
-  model: SentencePieceModel,
-  { legacy, addBosToken, addEosToken, added }: LlamaTokenizerConfig,
-  file: string,
-): object {
+export function sentencePieceTokenizer(model: SentencePieceModel, settings: TokenizerSettings, file: string): object {
   const { pieces } = model
+  const { legacy, addPrefixSpace, addBosToken, addEosToken, bosToken, eosToken } = settings
   requireBpe(model, file)
-  const prefix = model.addDummyPrefix
+  const prefix = model.addDummyPrefix && addPrefixSpace
   const spaces = { type: 'Replace', pattern: { String: ' ' }, content: '▁' }
+  const added = addedTokens(pieces, settings.added)
+  const special = (token: string | undefined, id: number, name: string) =>
+    specialToken(pieces, added, { token, id, name }, file)
   return {
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: addedTokens(pieces, added),
+    added_tokens: [...added].sort(([a], [b]) => a - b).map(([id, token]) => ({ id, ...token })),
     normalizer: legacy
       ? { type: 'Sequence', normalizers: [...(prefix ? [{ type: 'Prepend', prepend: '▁' }] : []), spaces] }
       : null,
@@ -36,8 +27,8 @@ export function sentencePieceTokenizer(
       ? null
       : { type: 'Metaspace', replacement: '▁', prepend_scheme: prefix ? 'first' : 'never', split: false },
     post_processor: template(
-      addBosToken ? specialPiece(pieces, model.bosId, 'bos_id', file) : undefined,
-      addEosToken ? specialPiece(pieces, model.eosId, 'eos_id', file) : undefined,
+      addBosToken ? special(bosToken, model.bosId, 'bos') : undefined,
+      addEosToken ? special(eosToken, model.eosId, 'eos') : undefined,
     ),
     decoder: {
       type: 'Sequence',
@@ -64,7 +55,7 @@ export function sentencePieceTokenizer(
 }
 
 function requireBpe(model: SentencePieceModel, file: string): void {
-  const { pieces, algorithm, charsMapBytes, removeExtraWhitespaces } = model
+  const { pieces, algorithm, charsMapBytes, removeExtraWhitespaces, escapesWhitespaces, whitespaceIsSuffix } = model
   const unsupported = (problem: string): never => {
     throw new PacelineError(
       'unsupported',
@@ -81,53 +72,75 @@ function requireBpe(model: SentencePieceModel, file: string): void {
   if (algorithm !== 'bpe') unsupported(`its model_type is ${algorithm ?? 'unknown'}`)
   if (charsMapBytes > 0) unsupported('it replaces characters before it cuts (precompiled_charsmap)')
   if (removeExtraWhitespaces) unsupported('it takes spaces out of texts (remove_extra_whitespaces)')
+  if (!escapesWhitespaces || whitespaceIsSuffix)
+    unsupported('it does not write spaces as ▁ before words (escape_whitespaces, treat_whitespace_as_suffix)')
   const odd = pieces.find(({ type }) => type === undefined || type === 'unused')
   if (odd) unsupported(`its piece "${odd.text}" is of the type ${odd.type ?? 'unknown'}`)
+  // It would be looked for in a text whose spaces are none of these any more.
+  const spaced = pieces.find(({ type, text }) => type === 'user-defined' && text.includes('▁'))
+  if (spaced) unsupported(`its piece "${spaced.text}", which a user defined, has a space`)
 }
 
-/** Special pieces, those that a user defined, and what the files beside say, which goes before. */
-function addedTokens(pieces: readonly Piece[], added: LlamaTokenizerConfig['added']): object[] {
-  const tokens = new Map<number, { content: string; special: boolean }>()
+/** Special pieces, those that a user defined, and what the files beside say, which goes before. By id. */
+function addedTokens(pieces: readonly Piece[], added: TokenizerSettings['added']): Map<number, AddedToken> {
+  const tokens = new Map<number, AddedToken>()
+  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false }
   for (const [id, { text, type }] of pieces.entries())
     if (type === 'unknown' || type === 'control' || type === 'user-defined')
-      tokens.set(id, { content: text, special: type !== 'user-defined' })
-  for (const { id, content, special } of added) tokens.set(id, { content, special })
-  return [...tokens]
-    .sort(([a], [b]) => a - b)
-    .map(([id, { content, special }]) => {
-      return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special }
-    })
+      tokens.set(id, { content: text, ...flags, special: type !== 'user-defined' })
+  for (const [id, token] of added) tokens.set(id, token)
+  return tokens
 }
 
 /**
  * "left right", the first to be merged first. SentencePiece merges whatever two neighbours make the piece with the highest
- * score; so every way to cut a piece in two pieces is a merge, by the score of the whole, the longer left part first.
+ * score; so every way to cut a piece in two pieces is a merge, by the score of the whole. Where scores are equal, as of pieces that
+ * were added to a published model, the order is transformers': the longer left part first, then the longer right one.
  */
 function mergesOf(pieces: readonly Piece[]): string[] {
   const normal = pieces.filter(({ type }) => type === 'normal')
   const known = new Set(normal.map(({ text }) => text))
-  const merges: { score: number; merge: string }[] = []
+  const merges: { readonly score: number; readonly left: number; readonly right: number; readonly merge: string }[] = []
   for (const { text, score } of normal) {
     const characters = [...text]
-    for (let cut = characters.length - 1; cut > 0; cut--) {
+    for (let cut = 1; cut < characters.length; cut++) {
       const [left, right] = [characters.slice(0, cut).join(''), characters.slice(cut).join('')]
-      if (known.has(left) && known.has(right)) merges.push({ score, merge: `${left} ${right}` })
+      if (known.has(left) && known.has(right))
+        merges.push({ score, left: cut, right: characters.length - cut, merge: `${left} ${right}` })
     }
   }
-  return merges.sort((a, b) => b.score - a.score).map(({ merge }) => merge)
+  merges.sort((a, b) => b.score - a.score || b.left - a.left || b.right - a.right)
+  return merges.map(({ merge }) => merge)
 }
 
-function specialPiece(pieces: readonly Piece[], id: number, field: string, file: string) {
-  const piece = pieces.at(id)
-  if (id < 0 || piece === undefined)
+interface Special {
+  readonly id: number
+  readonly token: string
+}
+
+/** The token of this text where the files beside name one, else the model's piece with this id. */
+function specialToken(
+  pieces: readonly Piece[],
+  added: ReadonlyMap<number, AddedToken>,
+  { token, id, name }: { readonly token: string | undefined; readonly id: number; readonly name: string },
+  file: string,
+): Special {
+  if (token !== undefined) {
+    const piece = pieces.findIndex(({ text }) => text === token)
+    const found = piece >= 0 ? piece : [...added].find(([, { content }]) => content === token)?.[0]
+    if (found !== undefined) return { id: found, token }
     throw new PacelineError(
       'format',
-      `${file}: ${field} is ${id}, expected one of its ${pieces.length} pieces, for texts are to have it.`,
+      `tokenizer_config.json: ${name}_token is ${JSON.stringify(token)}, which is no token.`,
     )
-  return { id, token: piece.text }
+  }
+  const text = pieces[id]?.text
+  if (text !== undefined) return { id, token: text }
+  throw new PacelineError(
+    'format',
+    `${file}: ${name}_id is ${id}, expected one of its ${pieces.length} pieces, for texts are to have it.`,
+  )
 }
-
-type Special = ReturnType<typeof specialPiece>
 
 /** What comes before and behind a text. */
 function template(begin: Special | undefined, end: Special | undefined): object | null {

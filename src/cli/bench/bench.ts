@@ -1,6 +1,3 @@
-import { existsSync } from 'node:fs'
-import { relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type Command, Option } from 'commander'
 import {
   type BenchReport,
@@ -26,12 +23,13 @@ import {
   contestants,
   dtypeList,
   integer,
-  modelFolder,
+  modelFolderOrDemo,
   numberAtLeast,
   sampling,
   temperatures,
   textList,
 } from '../options.ts'
+import { modelOrDemo, packagedSuite } from '../packaged.ts'
 import { remark } from '../terminal.ts'
 import { commandLine } from '../train/options.ts'
 import { describeMachine, describeModel, notesOf, tuningOf } from './about.ts'
@@ -60,9 +58,6 @@ export interface BenchFlags {
   readonly force?: boolean
 }
 
-/** A folder of this package, as seen from here. */
-const ours = (name: string) => relative('', fileURLToPath(new URL(`../../../${name}`, import.meta.url)))
-
 export function addBench(program: Command): void {
   program
     .command('bench')
@@ -71,18 +66,28 @@ export function addBench(program: Command): void {
       'Writes the same prompts plainly and with each drafter, in turns, and tells how much faster each was and why: tau, ' +
         'D, v and h, with intervals; and whether every text was the same. Prompts are the first turns of questions.',
     )
-    .argument('[model-folder]', modelFolder, ours('models/demo'))
-    .option(
-      '--drafters <names>',
-      'name[:variant][=path], several with commas; "all" is every one whose files are there; draft:oracle knows the text',
-      contestants,
-      ['all'],
+    .argument('[model-folder]', modelFolderOrDemo)
+    .addOption(
+      new Option(
+        '--drafters <names>',
+        'name[:variant][=path], several with commas; "all" is every one whose files are there; draft:oracle knows the text',
+      )
+        .argParser(contestants)
+        .default(['all'], 'all'),
     )
-    .option('--dtype <dtypes>', `${dtypes.join(', ')}, or several with commas`, dtypeList, ['f32'])
-    .option('--temperature <t>', 'several with commas; 0 takes the likeliest token', temperatures, [0])
+    .addOption(
+      new Option('--dtype <dtypes>', `${dtypes.join(', ')}, or several with commas`)
+        .argParser(dtypeList)
+        .default(['f32'], 'f32'),
+    )
+    .addOption(
+      new Option('--temperature <t>', 'several with commas; 0 takes the likeliest token')
+        .argParser(temperatures)
+        .default([0], '0'),
+    )
     .option(
       '--suite <paths>',
-      'questions { "question_id", "category", "turns" }: files or folders, with commas',
+      'questions { "question_id", "category", "turns" }: files or folders, with commas (default: the package\'s)',
       textList,
     )
     .option('--prompts-per-task <n>', 'the first so many of each category (default: all)', integer(1))
@@ -123,7 +128,8 @@ The first Ctrl-C ends the measurement after the text that is being written; with
     .action(bench)
 }
 
-async function bench(folder: string, flags: BenchFlags): Promise<void> {
+async function bench(given: string | undefined, flags: BenchFlags): Promise<void> {
+  const folder = modelOrDemo(given)
   const { json, markdown, html, resume = false, force = false } = flags
   const file = json === '-' ? undefined : json
   if (resume && file === undefined)
@@ -136,7 +142,7 @@ async function bench(folder: string, flags: BenchFlags): Promise<void> {
     )
   for (const out of [file, markdown, html]) if (out !== undefined) await requireWritableFolder(out)
   if (file !== undefined) await requirePartial(file, resume ? 'resume' : force ? 'replace' : 'new')
-  const suites = flags.suite ?? [defaultSuite()]
+  const suites = flags.suite ?? [packagedSuite()]
   const questions = (await Promise.all(suites.map(readSuite))).flat()
 
   const { executor, about } = chooseExecutor({
@@ -202,12 +208,6 @@ async function write(report: BenchReport, { json, markdown, html }: BenchFlags):
   if (json !== undefined && json !== '-') await replaceText(json, numbers)
   if (markdown !== undefined) await replaceText(markdown, renderBenchMarkdown(report))
   if (html !== undefined) await replaceText(html, renderBenchHtml(report))
-}
-
-function defaultSuite(): string {
-  const suite = ours('bench/prompts')
-  if (existsSync(suite)) return suite
-  throw new PacelineError('argument', 'there is no suite: give the questions to ask with --suite FILE or FOLDER')
 }
 
 /** The same command, going on. */

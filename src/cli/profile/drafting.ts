@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Drafting, measureDrafting } from '../../bench/index.ts'
 import { type Dtype, openCheckpoint, randomCheckpoint } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
@@ -31,11 +31,13 @@ export function addDraftingOptions(command: Command): Command {
   return command
     .option('--drafting', 'time the drafting of EAGLE-2 instead: a whole tree of a head of this model, random weights')
     .option('--draft-vocab <n>', 'tokens that the head knows', integer(1), 16_384)
-    .option(
-      '--tree <depth-width>',
-      'guesses one after the other, a pass of the head each, and rows of each of these passes but the first',
-      treeSizes,
-      [6, 8],
+    .addOption(
+      new Option(
+        '--tree <depth-width>',
+        'guesses one after the other, a pass of the head each, and rows of each of these passes but the first',
+      )
+        .argParser(treeSizes)
+        .default([6, 8], '6-8'),
     )
 }
 

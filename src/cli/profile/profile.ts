@@ -29,7 +29,11 @@ export function addProfile(program: Command): void {
     )
     .option('--model <folder>', 'the model to measure')
     .option('--shape <name>', `random weights instead: ${shapeNames.join(', ')}`)
-    .option('--dtype <dtypes>', `${dtypes.join(', ')}, or several with commas (default: f32)`, dtypeList)
+    .option(
+      '--dtype <dtypes>',
+      `${dtypes.join(', ')}, or several with commas (default: f32, with --drafting int8)`,
+      dtypeList,
+    )
     .option(
       '--context <n>',
       'positions in the cache, at most those of the model; several with commas',
@@ -38,7 +42,11 @@ export function addProfile(program: Command): void {
     )
     .addOption(new Option('--executor <name>', 'what computes (default: auto)').choices(executorNames))
     .option('--threads <n>', 'threads to compute with (default: one per processor)', integer(1))
-    .option('--rounds <n>', 'rounds of measurement; each times every number of rows once (default: 9)', integer(1))
+    .option(
+      '--rounds <n>',
+      'rounds of measurement; each times every number of rows once (default: 9, with --drafting 25)',
+      integer(1),
+    )
     .option('--json <file>', 'also write the numbers to a file; "-" prints them instead of the table')
   addTrainingOptions(addOverheadOptions(addDraftingOptions(command)))
     .addHelpText(

@@ -39,8 +39,8 @@ export function addTrainCllm(train: Command): void {
     .summary('a model that Jacobi decoding is fast with (CLLM)')
     .description(
       'Tunes a model on trajectories of its own Jacobi decoding (paceline collect --trajectories), so that it says behind a ' +
-        'wrong guess what it says behind the right text. Decoded with jacobi:N, N the block of the trajectories, it writes ' +
-        'several tokens a pass: its own greedy text, and no longer that of the model it was. While it trains, "kl" is the ' +
+        'wrong guess what it says behind the right text. Decoded with "--drafter jacobi:N" it writes several tokens a pass, with ' +
+        'N rows of at most the block of the trajectories (bench tells which pays; "+ngrams" helps): its own greedy text, and no longer that of the model it was. While it trains, "kl" is the ' +
         'divergence that is learned away, "ar" the loss of plain text, and "tau" what a pass would decide behind such ' +
         'iterates.',
     )
@@ -67,7 +67,7 @@ export function addTrainCllm(train: Command): void {
 Examples:
   $ paceline collect ./model --prompts prompts.jsonl --out trajectories.jsonl --trajectories --block 16
   $ paceline train cllm --init ./model --data trajectories.jsonl --out ./runs/cllm --minutes 30
-  $ paceline generate ./runs/cllm/model --drafter jacobi:16
+  $ paceline generate ./runs/cllm/model "Once upon a time" --drafter jacobi:6+ngrams
 
 The first Ctrl-C ends the run after the update in progress, with a checkpoint; the second ends the process.`,
     )

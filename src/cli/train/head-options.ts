@@ -49,7 +49,7 @@ export function describeFor(command: Command, about: string): Command {
   return command
     .summary(about)
     .description(
-      `Trains ${about} for a target, on a packed dataset of the target's own answers (paceline collect, then paceline data). ` +
+      `Trains ${about} for a target, on the target's own answers (paceline collect), packed or not (paceline data). ` +
         'What the target makes of them is computed on the way. While it trains, "accepted n" is the share of places where the first ' +
         'n guesses of a chain are right, and "tau" what they would make: tokens per forward in greedy decoding.',
     )
@@ -64,7 +64,7 @@ export function describeFor(command: Command, about: string): Command {
         .choices(dtypes)
         .default('f32'),
     )
-    .option('--init <folder>', 'begin with this head: its shape, its tokens and its weights')
+    .option('--init <folder>', 'begin with what such a run has made: its shape and its weights')
 }
 
 /** The options that follow those of a method; `drafter` is the name by which its heads draft. */
@@ -83,7 +83,7 @@ export function addHeadRunOptions(command: Command, drafter: string): Command {
 Examples:
   $ paceline collect ./model --prompts prompts.jsonl --out answers.jsonl --temperature 0
   $ paceline train ${command.name()} --target ./model --data answers.jsonl --out ./runs/${command.name()} --minutes 30
-  $ paceline generate ./model --drafter ${drafter}=./runs/${command.name()}/model
+  $ paceline generate ./model "Once upon a time" --drafter ${drafter}=./runs/${command.name()}/model
 
 The first Ctrl-C ends the run after the update in progress, with a checkpoint; the second ends the process.`,
   )

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import {
   judgeSampling,
@@ -19,14 +18,15 @@ import { loadTargetModel } from '../../model/index.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../../runtime/index.ts'
 import { requireWritableFolder } from '../files.ts'
 import { interruption } from '../interruption.ts'
-import { band, drafter, dtypeList, integer, modelFolder } from '../options.ts'
+import { band, drafter, dtypeList, integer, modelFolderOrDemo } from '../options.ts'
+import { modelOrDemo, packagedSuite } from '../packaged.ts'
 import { progressLine, remark } from '../terminal.ts'
 import { renderVerification, type VerifyReport } from './report.ts'
 
 interface Flags {
   readonly drafters: readonly string[] | 'all'
   readonly dtype: readonly Dtype[]
-  readonly suite: string
+  readonly suite?: string
   readonly promptsPerTask: number
   readonly maxTokens: number
   readonly strict?: number | true
@@ -37,9 +37,6 @@ interface Flags {
   readonly threads?: number
   readonly json?: string
 }
-
-/** The prompts of the package. */
-const suite = fileURLToPath(new URL('../../../bench/prompts', import.meta.url))
 
 export function addVerify(program: Command): void {
   program
@@ -52,15 +49,14 @@ export function addVerify(program: Command): void {
         'whether they are as likely as they should be. Ends with exit code 1 where a difference has no explanation or a ' +
         'test failed. With --rule typical-lossy it tells how far that rule is from lossless, and ends with 1.',
     )
-    .argument('[model-folder]', modelFolder, 'models/demo')
+    .argument('[model-folder]', modelFolderOrDemo)
     .option('--drafters <names>', '"all", or names with commas as generate takes them', drafterList, 'all')
-    .option('--dtype <dtypes>', 'one or several, with commas', dtypeList, ['f32', 'int8', 'int4'])
     .addOption(
-      new Option('--suite <path>', 'prompts: a JSONL file of questions, or a folder of them').default(
-        suite,
-        "the package's",
-      ),
+      new Option('--dtype <dtypes>', 'one or several, with commas')
+        .argParser(dtypeList)
+        .default(['f32', 'int8', 'int4'], 'f32,int8,int4'),
     )
+    .option('--suite <path>', "prompts: a JSONL file of questions, or a folder of them (default: the package's)")
     .option('--prompts-per-task <n>', 'prompts of each category, at most', integer(1), 4)
     .option('--max-tokens <n>', 'the most that a text has', integer(1), 128)
     .option(
@@ -101,13 +97,13 @@ function drafterList(text: string): string[] | 'all' {
   return names
 }
 
-async function run(folder: string, flags: Flags): Promise<void> {
+async function run(folder: string | undefined, flags: Flags): Promise<void> {
   const { json } = flags
   if (json !== undefined && json !== '-') await requireWritableFolder(json)
   const progress = progressLine()
   using interrupted = interruption()
   const { signal } = interrupted
-  const checkpoint = await openCheckpoint(folder)
+  const checkpoint = await openCheckpoint(modelOrDemo(folder))
   try {
     const report = await verify(checkpoint, flags, progress.update, signal)
     progress.clear()
@@ -133,7 +129,7 @@ async function verify(
   signal: AbortSignal,
 ): Promise<VerifyReport> {
   const { spec, text, folder } = checkpoint
-  const questions = await readSuite(flags.suite)
+  const questions = await readSuite(flags.suite ?? packagedSuite())
   const prompts = promptsForModel(questions, text, spec.contextLength, flags.promptsPerTask)
   const { executor, about } = chooseExecutor({
     ...(flags.executor && { executor: flags.executor }),

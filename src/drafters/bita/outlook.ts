@@ -4,7 +4,10 @@ import type { BitaShape } from './trees.ts'
 export interface Outlook {
   /** Tokens per time (a pass of one row) in the long run. */
   readonly speed: number
-  /** Tokens more, in the long run, of a step that begins with guesses for so many depths than of one that has none. */
+  /**
+   * Tokens more, in the long run, of a step that is followed by one with guesses for so many depths than of one that is followed
+   * by a step without any.
+   */
   readonly worth: readonly number[]
 }
 
@@ -22,16 +25,17 @@ export interface Decision {
 const newText = 1 / 64
 
 /**
- * Long-run speed and worth of fixed shapes: of each number of levels i,
- * worth[i] = tokens[i] - speed * time[i] + sum over j of next[i][j] * worth[j], with worth[0] = 0.
+ * Long-run speed and worth of fixed shapes. The value of a step that begins with guesses for i depths is
+ * value[i] = tokens[i] - speed * time[i] + sum over j of next[i][j] * worth[j], with value[0] = 0, and worth[j] is value[j] times
+ * the chance that the text goes on.
  */
 export function outlookOf(decisions: readonly Decision[]): Outlook {
   const rows = decisions.map(({ tokens, time, next }, i) => {
     const moved = next.map((chance, j) => (j === 0 ? time : (i === j ? 1 : 0) - (1 - newText) * chance))
     return [...moved, tokens]
   })
-  const [speed, ...worth] = solve(rows)
-  return { speed, worth: [0, ...worth] }
+  const [speed, ...values] = solve(rows)
+  return { speed, worth: [0, ...values.map((value) => (1 - newText) * value)] }
 }
 
 /** x of A x = b by elimination, the largest pivot first; `rows` are those of A with b behind. */

@@ -11,7 +11,8 @@ const ngramsPart = 'ngrams'
  */
 export const jacobiMethod: Method = {
   about:
-    'what the pass before yielded behind its guesses; jacobi:8 makes passes of 8 rows, jacobi:8+ngrams also keeps n-grams',
+    'what the pass before yielded behind its guesses; jacobi:8 makes passes of 8 rows, jacobi:ngrams and jacobi:8+ngrams ' +
+    'also keep n-grams',
   takes: ['variant'],
   variants: ['', ngramsPart],
   read({ name, variant }) {
@@ -23,7 +24,7 @@ export const jacobiMethod: Method = {
       throw new PacelineError(
         'argument',
         `drafter "${name}:${variant}": expected a whole number of rows of at least 2, such as ${name}:8, or with n-grams ` +
-          `${name}:8+${ngramsPart}`,
+          `${name}:8+${ngramsPart} or ${name}:${ngramsPart}`,
       )
     return () => jacobi({ block, ngrams: more !== undefined })
   },

@@ -1,4 +1,4 @@
-import { ProtobufWriter } from '../../protobuf/writer.ts'
+import { ProtobufWriter } from '../../protobuf/index.ts'
 
 /** ONNX tensor element types (onnx.proto, TensorProto.DataType). */
 export const onnxType = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7 } as const

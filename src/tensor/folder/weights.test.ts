@@ -136,6 +136,12 @@ describe.each(formats)('$whole', ({ whole, ending, write }) => {
     await source.close()
   })
 
+  test('a link to nothing is told from no file', async () => {
+    const folder = await newFolder()
+    await symlink('../gone', join(folder, whole))
+    await expectRefused(folder, 'file', whole, 'a link to a file that is not there')
+  })
+
   test('an index that is not what it should be is refused', async () => {
     for (const text of ['', 'null', '[]', '{}', '{"weight_map":[]}', '{"weight_map":{"a":1}}', '{"weight_map":{}}x'])
       await expectRefused(await folderWith(text, {}), 'format', `${index}: `)

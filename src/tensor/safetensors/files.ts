@@ -37,7 +37,7 @@ export function refuseLfsPointer(prefix: Uint8Array, file: string): void {
   if (new TextDecoder('latin1').decode(prefix).startsWith('version https://git-lfs'))
     throw new PacelineError(
       'format',
-      `${file}: this is a Git LFS pointer, not the weights themselves: run \`git lfs pull\` in its folder`,
+      `${file}: this is a Git LFS pointer, not the file itself: run \`git lfs pull\` in its folder`,
     )
 }
 

@@ -61,7 +61,7 @@ export async function tuned(
   return {
     objective: lowRankObjective(objective, spec, adapter),
     source: together(base.source, start),
-    model: { ...toConfig(spec), [recordField]: toAdapterConfig(adapter, resolve(base.folder)) },
+    model: { ...toConfig(spec), [recordField]: toAdapterConfig(adapter, spec, resolve(base.folder)) },
     // The base model is in no checkpoint of the run: another one beside the same A and B would be another model.
     adapter: { rank, alpha, base: await weightsFingerprint(base.source) },
   }

@@ -1,0 +1,2 @@
+export { type ProtobufField, protobufFields } from './reader.ts'
+export { ProtobufWriter } from './writer.ts'
