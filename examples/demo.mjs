@@ -97,7 +97,7 @@ function firstQuestions(folder) {
   })
 }
 
-/** The fastest of what there is. @param {string} folder */
+/** Who guesses well, of what there is. @param {string} folder */
 function best(folder) {
   if (existsSync(join(folder, 'eagle'))) return eagle2()
   return existsSync(join(folder, 'draft')) ? draft() : promptLookup()
