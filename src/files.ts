@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { PacelineError } from './errors.ts'
 
 /** Replaces a text file as a whole: whatever happens, the old or the new content is there. Throws code `file`. */
@@ -33,6 +33,14 @@ export async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk)
   return hash.digest('hex')
+}
+
+/** Whether there is a file or folder of this name that can be reached. */
+export function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** The text of a file; `undefined` when there is none. Throws code `file`. */

@@ -1,6 +1,6 @@
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PacelineError } from '../errors.ts'
+import { isThere } from '../files.ts'
 import { openWeights, type TensorSource } from '../tensor/index.ts'
 import { type Adapter, openAdapter } from './adapter/open.ts'
 import type { StoredTemplate } from './chat.ts'
@@ -81,23 +81,15 @@ export async function openTextCodec(folder: string, vocabSize?: number): Promise
 /** `vocabSize`: that of the model, if there is one. */
 async function readTextCodec(folders: ModelFolders, vocabSize = Number.POSITIVE_INFINITY): Promise<TextCodec> {
   const folder = await tokenizerFolderOf(folders)
-  const tokenizer = await requireTokenizer(folder)
+  const tokenizer = await requireJson([folder], 'tokenizer.json', await sentencePieceAdvice(folder))
   const config = await readTokenizerConfig(folder)
   return createTextCodec({ tokenizer, config, chatTemplate: await readChatTemplate(searched(folders)) }, vocabSize)
 }
 
-/** Throws code `file` where there is none, with what to do about it where the folder holds SentencePiece's own file. */
-async function requireTokenizer(folder: string): Promise<unknown> {
-  const tokenizer = await readJson(folder, 'tokenizer.json')
-  if (tokenizer !== undefined) return tokenizer
-  const hasSentencePiece = await access(join(folder, sentencePieceFile)).then(
-    () => true,
-    () => false,
-  )
-  const advice = hasSentencePiece
-    ? `It has a SentencePiece tokenizer, which "paceline tokenizer ${folder}" makes one of.`
-    : 'A model folder holds config.json, tokenizer.json and the weights.'
-  throw new PacelineError('file', `${folder}: there is no tokenizer.json. ${advice}`)
+/** What to do about a missing tokenizer.json where the folder holds SentencePiece's own file. */
+async function sentencePieceAdvice(folder: string): Promise<string | undefined> {
+  if (!(await isThere(join(folder, sentencePieceFile)))) return undefined
+  return `It has a SentencePiece tokenizer, which "paceline tokenizer ${folder}" makes one of.`
 }
 
 async function readTokenizerConfig(folder: string): Promise<Record<string, unknown>> {

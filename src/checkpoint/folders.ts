@@ -52,14 +52,14 @@ export async function firstJson(folders: readonly string[], file: string): Promi
   return undefined
 }
 
-/** Throws code `file` where no folder has it. */
-export async function requireJson(folders: readonly string[], file: string): Promise<unknown> {
+/** Throws code `file` where no folder has it, with `advice`. */
+export async function requireJson(
+  folders: readonly string[],
+  file: string,
+  advice = 'A model folder holds config.json, tokenizer.json and the weights.',
+): Promise<unknown> {
   const json = await firstJson(folders, file)
-  if (json === undefined)
-    throw new PacelineError(
-      'file',
-      `${folders.join(', ')}: there is no ${file}. A model folder holds config.json, tokenizer.json and the weights.`,
-    )
+  if (json === undefined) throw new PacelineError('file', `${folders.join(', ')}: there is no ${file}. ${advice}`)
   return json
 }
 

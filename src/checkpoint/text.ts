@@ -121,13 +121,18 @@ function highest(ids: Iterable<number>): number {
   return highest
 }
 
-/** `bos_token`, `eos_token` ... of tokenizer_config.json: each a string, or an object with its `content`. */
-function specialTokensOf(config: Readonly<Record<string, unknown>>): Record<string, string> {
+/** `bos_token`, `eos_token` ... of tokenizer_config.json. */
+export function specialTokensOf(config: Readonly<Record<string, unknown>>): Record<string, string> {
   const tokens: Record<string, string> = {}
   for (const [name, value] of Object.entries(config)) {
-    if (!name.endsWith('_token')) continue
-    const content = typeof value === 'object' && value !== null && 'content' in value ? value.content : value
-    if (typeof content === 'string') tokens[name] = content
+    const text = name.endsWith('_token') ? tokenText(value) : undefined
+    if (text !== undefined) tokens[name] = text
   }
   return tokens
+}
+
+/** A token is written as a string, or as an object with its `content`. */
+export function tokenText(token: unknown): string | undefined {
+  const text = typeof token === 'object' && token !== null && 'content' in token ? token.content : token
+  return typeof text === 'string' ? text : undefined
 }

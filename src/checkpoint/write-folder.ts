@@ -1,6 +1,7 @@
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { PacelineError } from '../errors.ts'
+import { isThere } from '../files.ts'
 
 /** Says where a folder comes from, and that it may be replaced. */
 const provenanceFile = 'paceline.json'
@@ -35,12 +36,7 @@ export async function writeFolder(
 
 /** Throws code `argument` where `folder` is there and was not written by `writeFolder`. */
 async function requireReplaceable(folder: string): Promise<void> {
-  const exists = (path: string) =>
-    stat(path).then(
-      () => true,
-      () => false,
-    )
-  if ((await exists(folder)) && !(await exists(join(folder, provenanceFile))))
+  if ((await isThere(folder)) && !(await isThere(join(folder, provenanceFile))))
     throw new PacelineError(
       'argument',
       `${folder}: is there already and was not written by Paceline (no ${provenanceFile}). Give another folder.`,

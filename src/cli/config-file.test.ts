@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { addTrainOptions, commandLine, recordedOptions, resolveTrainFlags } from './train/options.ts'
+import { commandLine } from './command-line.ts'
+import { addTrainOptions, recordedOptions, resolveTrainFlags } from './train/options.ts'
 
 let folder = ''
 beforeAll(async () => {

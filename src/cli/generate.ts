@@ -13,7 +13,7 @@ import { PacelineError } from '../errors.ts'
 import { type ExecutorName, executorNames } from '../runtime/index.ts'
 import { readPrompt } from './files.ts'
 import { interruption } from './interruption.ts'
-import { band, drafter, integer, logitBias, modelFolder, sampling, texts } from './options.ts'
+import { drafter, integer, logitBias, modelFolder, numberAtLeast, sampling, texts } from './options.ts'
 import { drafted, harmless, percent, progressLine, remark, short } from './terminal.ts'
 
 interface Flags extends GenerateRequest {
@@ -77,7 +77,7 @@ export function addGenerate(program: Command): void {
     .option(
       '--strict <band>',
       'a token that errors of this size in the logits could change is decided by a pass of one row; for --executor onnx',
-      band,
+      numberAtLeast(0),
     )
     .addOption(new Option('--dtype <dtype>', 'how weights are stored and multiplied').choices(dtypes).default('f32'))
     .addOption(new Option('--draft-dtype <dtype>', 'the same of a draft model (default: int8)').choices(dtypes))

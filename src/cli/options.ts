@@ -20,13 +20,6 @@ export function number(text: string): number {
   return value
 }
 
-/** A number that is not negative: how far a logit may be off. */
-export function band(text: string): number {
-  const value = number(text)
-  if (value < 0) throw new InvalidArgumentError('Expected a number of at least 0.')
-  return value
-}
-
 /** An integer of at least `low`. */
 export function integer(low: number): (text: string) => number {
   return (text) => {
@@ -107,6 +100,22 @@ export function numberAtLeast(low: number): (text: string) => number {
     if (value < low) throw new InvalidArgumentError(`Expected a number of at least ${low}.`)
     return value
   }
+}
+
+/** A number above `low`. */
+export function above(low: number): (text: string) => number {
+  return (text) => {
+    const value = number(text)
+    if (!(value > low)) throw new InvalidArgumentError(`Expected a number above ${low}.`)
+    return value
+  }
+}
+
+/** A number from 0 to 1. */
+export function share(text: string): number {
+  const value = number(text)
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('Expected a number from 0 to 1.')
+  return value
 }
 
 /** One dtype, or several with commas between them. */

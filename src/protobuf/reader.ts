@@ -18,7 +18,6 @@ export function* protobufFields(message: Uint8Array, file: string): Generator<Pr
   const fail = (problem: string): never => {
     throw new PacelineError('format', `${file}: ${problem}: not a protobuf message of this kind.`)
   }
-  const view = new DataView(message.buffer, message.byteOffset, message.byteLength)
   let at = 0
   const varint = (): bigint => {
     let value = 0n
@@ -59,7 +58,7 @@ export function* protobufFields(message: Uint8Array, file: string): Generator<Pr
       },
       float() {
         expect(5)
-        return view.getFloat32(bytes.byteOffset - message.byteOffset, true)
+        return new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0, true)
       },
       bytes() {
         expect(2)

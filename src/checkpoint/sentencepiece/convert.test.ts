@@ -151,19 +151,16 @@ describe('the files beside it', () => {
   })
 
   test('are refused by name where they break their format', async () => {
-    const refused = async (files: Record<string, object>, message: string) =>
-      expect(convertSentencePiece(await folderWith({ pieces }, files))).rejects.toThrow(error('format', message))
-    await refused({ 'added_tokens.json': { '<extra>': -1 } }, 'added_tokens.json: token "<extra>" has the id -1')
-    await refused({ 'added_tokens.json': [] }, 'added_tokens.json: expected a JSON object')
-    await refused(
-      { 'tokenizer_config.json': { added_tokens_decoder: { 5: {} } } },
-      'added_tokens_decoder["5"]: content',
-    )
-    await refused(
-      { 'tokenizer_config.json': { added_tokens_decoder: { x: { content: 'x' } } } },
-      'token "x" has the id "x"',
-    )
-    await refused({ 'tokenizer_config.json': { add_eos_token: true, eos_token: '<end>' } }, 'eos_token is "<end>"')
+    const refused = async (files: Record<string, object>, code: string, message: string) =>
+      expect(convertSentencePiece(await folderWith({ pieces }, files))).rejects.toThrow(error(code, message))
+    const config = (fields: object) => ({ 'tokenizer_config.json': fields })
+    const decoder = (tokens: object) => config({ added_tokens_decoder: tokens })
+    await refused({ 'added_tokens.json': { '<extra>': -1 } }, 'checkpoint', 'added_tokens.json: <extra> is -1')
+    await refused({ 'added_tokens.json': [] }, 'format', 'added_tokens.json: the file is [], expected a JSON object')
+    await refused(decoder({ 5: {} }), 'format', 'added_tokens_decoder.5.content is missing')
+    await refused(decoder({ x: { content: 'x' } }), 'checkpoint', 'added_tokens_decoder.x is {"content":"x"}')
+    await refused(config({ legacy: 'no' }), 'format', 'legacy is "no", expected true or false')
+    await refused(config({ add_eos_token: true, eos_token: '<end>' }), 'format', 'eos_token is "<end>"')
   })
 })
 

@@ -23,7 +23,7 @@ export interface ConvertedTokenizer {
  * there were other files do; tokenizer_config.json, special_tokens_map.json and added_tokens.json are read where they are there.
  * It tells the tokens that the one which transformers makes does.
  * Throws code `argument` where there is a tokenizer.json already, unless `replace`, `file` (not there, not readable, not
- * writable), `format` (breaks its format) or `unsupported` (another kind of tokenizer).
+ * writable), `format` (breaks its format), `checkpoint` (an id that cannot be) or `unsupported` (another kind of tokenizer).
  */
 export async function convertSentencePiece(folder: string, { replace = false } = {}): Promise<ConvertedTokenizer> {
   await requireFolder(folder)

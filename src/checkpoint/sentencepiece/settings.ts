@@ -1,4 +1,5 @@
-import { PacelineError } from '../../errors.ts'
+import { Fields } from '../fields.ts'
+import { specialTokensOf, tokenText } from '../text.ts'
 
 /** A token beside the pieces, or what is to be known of one of them; fields as in a tokenizer.json. */
 export interface AddedToken {
@@ -8,6 +9,11 @@ export interface AddedToken {
   readonly rstrip: boolean
   readonly normalized: boolean
   readonly special: boolean
+}
+
+/** A token of which nothing else is said. */
+export function addedToken(content: string, special: boolean): AddedToken {
+  return { content, single_word: false, lstrip: false, rstrip: false, normalized: false, special }
 }
 
 /** What the files beside a `tokenizer.model` say of it; names and defaults are those of transformers' LlamaTokenizer. */
@@ -25,91 +31,69 @@ export interface TokenizerSettings {
 }
 
 const configFile = 'tokenizer_config.json'
-const addedFile = 'added_tokens.json'
-const specialFile = 'special_tokens_map.json'
 
 /** The content of each file; `undefined` where it is not there. */
 export interface TokenizerFiles {
   readonly config: unknown
+  /** added_tokens.json */
   readonly added: unknown
+  /** special_tokens_map.json */
   readonly special: unknown
 }
 
-/** Reads the files. Throws code `format` where one breaks its format. */
+/** Reads the files. Throws code `format` where one breaks its format, `checkpoint` for an id that cannot be. */
 export function readSettings(files: TokenizerFiles): TokenizerSettings {
-  const config = fieldsOf(files.config ?? {}, configFile)
-  const special = { ...fieldsOf(files.special ?? {}, specialFile), ...config }
-  const [bosToken, eosToken] = [textOf(special.bos_token), textOf(special.eos_token)]
+  const config = new Fields(files.config ?? {}, configFile)
+  const map = new Fields(files.special ?? {}, 'special_tokens_map.json')
+  const parts = { ...valuesOf(map), ...valuesOf(config) }
+  const { bos_token: bosToken, eos_token: eosToken } = specialTokensOf(parts)
   return {
-    legacy: config.legacy !== false,
-    addPrefixSpace: config.add_prefix_space !== false,
-    addBosToken: config.add_bos_token !== false,
-    addEosToken: config.add_eos_token === true,
+    legacy: config.boolean('legacy', true),
+    addPrefixSpace: config.boolean('add_prefix_space', true),
+    addBosToken: config.boolean('add_bos_token', true),
+    addEosToken: config.boolean('add_eos_token', false),
     ...(bosToken !== undefined && { bosToken }),
     ...(eosToken !== undefined && { eosToken }),
-    added: new Map([...addedByText(files.added, specialTexts(special)), ...addedById(config.added_tokens_decoder)]),
+    added: new Map([...addedByText(files.added, specialTexts(parts)), ...addedById(config)]),
   }
 }
 
-/** A token is a text, or an object with its `content`. */
-function textOf(token: unknown): string | undefined {
-  const text = typeof token === 'object' && token !== null && 'content' in token ? token.content : token
-  return typeof text === 'string' ? text : undefined
+function valuesOf(fields: Fields): Record<string, unknown> {
+  return Object.fromEntries(fields.names().map((name) => [name, fields.raw(name)]))
 }
 
 /** All that have a part to play: `bos_token`, `pad_token` ..., `additional_special_tokens`. */
-function specialTexts(fields: Readonly<Record<string, unknown>>): ReadonlySet<string> {
-  const tokens = Object.entries(fields).flatMap(([name, value]) => (name.endsWith('_token') ? [value] : []))
-  const additional = fields.additional_special_tokens
-  if (Array.isArray(additional)) tokens.push(...additional)
-  return new Set(tokens.map(textOf).filter((text) => text !== undefined))
+function specialTexts(parts: Readonly<Record<string, unknown>>): ReadonlySet<string | undefined> {
+  const additional = parts.additional_special_tokens
+  const more = Array.isArray(additional) ? additional.map(tokenText) : []
+  return new Set([...Object.values(specialTokensOf(parts)), ...more])
 }
 
 /** `{ token: id }`, as transformers wrote it before it had `added_tokens_decoder`. */
-function* addedByText(json: unknown, special: ReadonlySet<string>): Generator<[number, AddedToken]> {
-  for (const [content, id] of Object.entries(fieldsOf(json ?? {}, addedFile))) {
-    if (!isId(id)) throw wrongId(addedFile, content, JSON.stringify(id))
-    const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false }
-    yield [id, { content, ...flags, special: special.has(content) }]
-  }
+function addedByText(json: unknown, special: ReadonlySet<string | undefined>): [number, AddedToken][] {
+  const tokens = new Fields(json ?? {}, 'added_tokens.json')
+  return tokens.names().map((content) => {
+    return [tokens.integer(content, 0, 2 ** 31 - 1), addedToken(content, special.has(content))]
+  })
 }
 
 /** `{ id: { content, lstrip, ... } }` */
-function* addedById(json: unknown): Generator<[number, AddedToken]> {
-  for (const [key, token] of Object.entries(fieldsOf(json ?? {}, `${configFile}, added_tokens_decoder`))) {
-    const where = `${configFile}, added_tokens_decoder["${key}"]`
-    const { content, single_word, lstrip, rstrip, normalized, special } = fieldsOf(token, where)
-    if (typeof content !== 'string')
-      throw new PacelineError('format', `${where}: content is ${JSON.stringify(content)}, expected a string.`)
-    const id = /^\d+$/.test(key) ? Number(key) : undefined
-    if (!isId(id)) throw wrongId(where, content, JSON.stringify(key))
-    yield [
-      id,
+function addedById(config: Fields): [number, AddedToken][] {
+  const tokens = config.object('added_tokens_decoder')
+  return (tokens?.names() ?? []).map((id) => {
+    if (!/^\d{1,9}$/.test(id)) throw tokens!.wrong(id, 'no such field: its name is no id')
+    const token = tokens!.object(id)
+    if (token === null) throw tokens!.wrong(id, 'a token', 'format')
+    return [
+      Number(id),
       {
-        content,
-        single_word: single_word === true,
-        lstrip: lstrip === true,
-        rstrip: rstrip === true,
-        normalized: normalized === true,
-        special: special === true,
+        content: token.string('content'),
+        single_word: token.boolean('single_word', false),
+        lstrip: token.boolean('lstrip', false),
+        rstrip: token.boolean('rstrip', false),
+        normalized: token.boolean('normalized', false),
+        special: token.boolean('special', false),
       },
     ]
-  }
-}
-
-function fieldsOf(value: unknown, where: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new PacelineError('format', `${where}: expected a JSON object.`)
-  return value as Record<string, unknown>
-}
-
-function isId(id: unknown): id is number {
-  return Number.isSafeInteger(id) && (id as number) >= 0
-}
-
-function wrongId(where: string, token: string, id: string): PacelineError {
-  return new PacelineError(
-    'format',
-    `${where}: token ${JSON.stringify(token)} has the id ${id}, expected an integer from 0.`,
-  )
+  })
 }

@@ -1,6 +1,6 @@
 import { PacelineError } from '../../errors.ts'
 import type { Piece, SentencePieceModel } from './model.ts'
-import type { AddedToken, TokenizerSettings } from './settings.ts'
+import { type AddedToken, addedToken, type TokenizerSettings } from './settings.ts'
 
 /**
  * The content of the tokenizer.json that stands for a SentencePiece model of the kind that Llama, Mistral and Vicuna have: BPE
@@ -84,10 +84,9 @@ function requireBpe(model: SentencePieceModel, file: string): void {
 /** Special pieces, those that a user defined, and what the files beside say, which goes before. By id. */
 function addedTokens(pieces: readonly Piece[], added: TokenizerSettings['added']): Map<number, AddedToken> {
   const tokens = new Map<number, AddedToken>()
-  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false }
   for (const [id, { text, type }] of pieces.entries())
     if (type === 'unknown' || type === 'control' || type === 'user-defined')
-      tokens.set(id, { content: text, ...flags, special: type !== 'user-defined' })
+      tokens.set(id, addedToken(text, type !== 'user-defined'))
   for (const [id, token] of added) tokens.set(id, token)
   return tokens
 }

@@ -17,6 +17,7 @@ import { PacelineError } from '../../errors.ts'
 import { replaceText } from '../../files.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../../runtime/index.ts'
 import { identifyTarget } from '../../training/index.ts'
+import { commandLine } from '../command-line.ts'
 import { requireWritableFolder } from '../files.ts'
 import { interruption } from '../interruption.ts'
 import {
@@ -31,7 +32,7 @@ import {
 } from '../options.ts'
 import { modelOrDemo, packagedSuite } from '../packaged.ts'
 import { remark } from '../terminal.ts'
-import { commandLine } from '../train/options.ts'
+
 import { describeMachine, describeModel, notesOf, tuningOf } from './about.ts'
 import { renderBenchHtml } from './html.ts'
 import { benchProgress } from './progress.ts'

@@ -15,12 +15,12 @@ import {
   requireCollectable,
   type TargetIdentity,
 } from '../../training/index.ts'
+import { commandLine, flagGiven } from '../command-line.ts'
 import { requireWritableFolder } from '../files.ts'
 import { interruption } from '../interruption.ts'
-import { drafter, integer, integerBetween, modelFolder, sampling, texts } from '../options.ts'
+import { drafter, integer, integerBetween, modelFolder, sampling, share, texts } from '../options.ts'
 import { bytes, progressLine, remark } from '../terminal.ts'
-import { commandLine, share } from '../train/options.ts'
-import { flagGiven } from '../train/shape-options.ts'
+
 import { collectReport } from './report.ts'
 import { renderAnswers, renderConvergence } from './tables.ts'
 

@@ -4,10 +4,11 @@ import { type Dtype, openCheckpoint, randomCheckpoint } from '../../checkpoint/i
 import { PacelineError } from '../../errors.ts'
 import { replaceText } from '../../files.ts'
 import { chooseExecutor, type ExecutorName } from '../../runtime/index.ts'
+import { flagGiven } from '../command-line.ts'
 import { requireWritableFolder } from '../files.ts'
 import { integer } from '../options.ts'
 import { bytes, progressLine, short, table } from '../terminal.ts'
-import { flagGiven } from '../train/shape-options.ts'
+
 import { trainingFlags } from './training.ts'
 
 export interface DraftingFlags {

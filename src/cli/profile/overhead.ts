@@ -5,9 +5,10 @@ import { PacelineError } from '../../errors.ts'
 import { replaceText } from '../../files.ts'
 import { loadTargetModel } from '../../model/index.ts'
 import { chooseExecutor, type ExecutorName } from '../../runtime/index.ts'
+import { flagGiven } from '../command-line.ts'
 import { requireWritableFolder } from '../files.ts'
 import { count, progressLine, short, table } from '../terminal.ts'
-import { flagGiven } from '../train/shape-options.ts'
+
 import { trainingFlags } from './training.ts'
 
 export interface OverheadFlags {

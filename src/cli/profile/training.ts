@@ -4,10 +4,11 @@ import { type ModelSpec, openCheckpoint, shapeSpec } from '../../checkpoint/inde
 import { PacelineError } from '../../errors.ts'
 import { replaceText } from '../../files.ts'
 import { newModelSpec } from '../../training/index.ts'
+import { flagGiven } from '../command-line.ts'
 import { requireWritableFolder } from '../files.ts'
 import { integer } from '../options.ts'
+import { addShapeOptions, type ShapeFlags, shapeFlagNames, shapeOf } from '../shape-options.ts'
 import { bytes, count, list, percent, progressLine, short } from '../terminal.ts'
-import { addShapeOptions, flagGiven, type ShapeFlags, shapeFlagNames, shapeOf } from '../train/shape-options.ts'
 
 export interface TrainingFlags extends ShapeFlags {
   readonly model?: string

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import { PacelineError } from '../../errors.ts'
 import { consistencyDefaults as defaults, trainConsistency } from '../../training/index.ts'
+import { commandLine } from '../command-line.ts'
 import { interruption } from '../interruption.ts'
-import { integer, numberAtLeast, textList } from '../options.ts'
+import { integer, numberAtLeast, share, textList } from '../options.ts'
 import { count, remark } from '../terminal.ts'
 import {
   type AdapterFlags,
@@ -10,14 +11,12 @@ import {
   addModelOptions,
   addTrainOptions,
   budgetOf,
-  commandLine,
   lowRankOf,
   type ModelFlags,
   recordedOptions,
   remarkInterrupted,
   resolveTrainFlags,
   scheduleOf,
-  share,
   type TrainFlags,
 } from './options.ts'
 import { trainingReport } from './report.ts'
@@ -40,7 +39,8 @@ export function addTrainCllm(train: Command): void {
     .description(
       'Tunes a model on trajectories of its own Jacobi decoding (paceline collect --trajectories), so that it says behind a ' +
         'wrong guess what it says behind the right text. Decoded with "--drafter jacobi:N" it writes several tokens a pass, with ' +
-        'N rows of at most the block of the trajectories (bench tells which pays; "+ngrams" helps): its own greedy text, and no longer that of the model it was. While it trains, "kl" is the ' +
+        'N rows of at most the block of the trajectories (bench tells which pays; "+ngrams" helps): its own greedy text, and no ' +
+        'longer that of the model it was. While it trains, "kl" is the ' +
         'divergence that is learned away, "ar" the loss of plain text, and "tau" what a pass would decide behind such ' +
         'iterates.',
     )

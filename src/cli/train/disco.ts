@@ -6,12 +6,12 @@ import { PacelineError } from '../../errors.ts'
 import { replaceText } from '../../files.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../../runtime/index.ts'
 import { type DraftLog, makeDraftLog, readDraftLog, readPrompts, trainDisco } from '../../training/index.ts'
+import { commandLine } from '../command-line.ts'
 import { requireWritableFolder } from '../files.ts'
 import { interruption } from '../interruption.ts'
-import { integer, sampling } from '../options.ts'
+import { integer, sampling, share } from '../options.ts'
 import { remark } from '../terminal.ts'
 import { discoProgress, renderDisco } from './disco-report.ts'
-import { commandLine, share } from './options.ts'
 
 interface Flags {
   readonly draft?: string

@@ -3,7 +3,7 @@ import type { EagleKind } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
 import { eagleDefaults, trainEagle } from '../../training/index.ts'
 import { interruption } from '../interruption.ts'
-import { integer } from '../options.ts'
+import { above, integer, share } from '../options.ts'
 import {
   addHeadRunOptions,
   describeHead,
@@ -13,7 +13,7 @@ import {
   reportHead,
   resolveHeadFlags,
 } from './head-options.ts'
-import { above, share } from './options.ts'
+
 import { trainingReport } from './report.ts'
 
 interface Flags extends HeadFlags {

@@ -2,22 +2,19 @@ import { type Command, Option } from 'commander'
 import { type Dtype, dtypes } from '../../checkpoint/index.ts'
 import { PacelineError } from '../../errors.ts'
 import { languageModelDefaults, type TrainedTask } from '../../training/index.ts'
-import { integer } from '../options.ts'
+import { commandLine, flagGiven } from '../command-line.ts'
+import { above, integer, share } from '../options.ts'
 import { count, percent, remark } from '../terminal.ts'
 import { packedData } from './head-data.ts'
 import {
-  above,
   addTrainOptions,
   budgetOf,
-  commandLine,
   recordedOptions,
   remarkInterrupted,
   resolveTrainFlags,
   scheduleOf,
-  share,
   type TrainFlags,
 } from './options.ts'
-import { flagGiven } from './shape-options.ts'
 
 /** The flags that every training of a head for a target has. */
 export interface HeadFlags extends TrainFlags {

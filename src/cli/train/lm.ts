@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
 import { PacelineError } from '../../errors.ts'
 import { trainLanguageModel } from '../../training/index.ts'
+import { commandLine, flagGiven } from '../command-line.ts'
 import { interruption } from '../interruption.ts'
-import { integer } from '../options.ts'
+import { integer, share } from '../options.ts'
+import { addShapeOptions, type ShapeFlags, shapeFlagNames, shapeOf } from '../shape-options.ts'
 import { count } from '../terminal.ts'
 import {
   type AdapterFlags,
@@ -10,18 +12,15 @@ import {
   addModelOptions,
   addTrainOptions,
   budgetOf,
-  commandLine,
   lowRankOf,
   type ModelFlags,
   recordedOptions,
   remarkInterrupted,
   resolveTrainFlags,
   scheduleOf,
-  share,
   type TrainFlags,
 } from './options.ts'
 import { trainingReport } from './report.ts'
-import { addShapeOptions, flagGiven, type ShapeFlags, shapeFlagNames, shapeOf } from './shape-options.ts'
 
 interface Flags extends TrainFlags, ModelFlags, AdapterFlags, ShapeFlags {
   readonly data?: string

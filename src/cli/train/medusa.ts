@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { medusaDefaults, trainMedusa } from '../../training/index.ts'
 import { interruption } from '../interruption.ts'
-import { integer } from '../options.ts'
+import { integer, share } from '../options.ts'
 import {
   addHeadRunOptions,
   describeHead,
@@ -11,7 +11,7 @@ import {
   reportHead,
   resolveHeadFlags,
 } from './head-options.ts'
-import { share } from './options.ts'
+
 import { trainingReport } from './report.ts'
 
 interface Flags extends HeadFlags {

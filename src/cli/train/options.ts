@@ -11,7 +11,7 @@ import {
   type TrainedTask,
 } from '../../training/index.ts'
 import { applyConfigFile } from '../config-file.ts'
-import { integer, number } from '../options.ts'
+import { above, integer, share } from '../options.ts'
 import { count, remark } from '../terminal.ts'
 
 /** The flags that every training has. */
@@ -138,29 +138,6 @@ export function budgetOf({ updates, tokens, minutes }: TrainFlags): Budget {
     ...(tokens !== undefined && { tokens }),
     ...(minutes !== undefined && { minutes }),
   }
-}
-
-/** The command line as one would type it. */
-export function commandLine(args: readonly string[] = process.argv.slice(2)): string {
-  return ['paceline', ...args]
-    .map((arg) => (/^[\w./:=,@%+-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`))
-    .join(' ')
-}
-
-/** A number above `low`. */
-export function above(low: number): (text: string) => number {
-  return (text) => {
-    const value = number(text)
-    if (!(value > low)) throw new InvalidArgumentError(`Expected a number above ${low}.`)
-    return value
-  }
-}
-
-/** A number from 0 to 1. */
-export function share(text: string): number {
-  const value = number(text)
-  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('Expected a number from 0 to 1.')
-  return value
 }
 
 /** Says how a run that was interrupted goes on; false where it came to its end. */

@@ -18,7 +18,7 @@ import { loadTargetModel } from '../../model/index.ts'
 import { chooseExecutor, type ExecutorName, executorNames } from '../../runtime/index.ts'
 import { requireWritableFolder } from '../files.ts'
 import { interruption } from '../interruption.ts'
-import { band, drafter, dtypeList, integer, modelFolderOrDemo } from '../options.ts'
+import { drafter, dtypeList, integer, modelFolderOrDemo, numberAtLeast } from '../options.ts'
 import { modelOrDemo, packagedSuite } from '../packaged.ts'
 import { progressLine, remark } from '../terminal.ts'
 import { renderVerification, type VerifyReport } from './report.ts'
@@ -63,7 +63,7 @@ export function addVerify(program: Command): void {
       '--strict [band]',
       'also compare strict decoding, where a pass of one row decides what errors of this size in the logits could ' +
         "change (default band: some times the executor's measured error)",
-      band,
+      numberAtLeast(0),
     )
     .addOption(
       new Option(

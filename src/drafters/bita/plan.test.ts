@@ -53,6 +53,15 @@ test('the speed it foretells is that of steps made so', () => {
   }
 })
 
+test('is improved under the process that it is valued under: beginning with no guesses is worth nothing more', () => {
+  const { decisions, outlook } = plan(byRank, { target: passCosts(1, [[16, 1.6]]), masks: 0.02 }, limits)
+  const { tokens, time, next } = decisions[0]
+  expect(Math.max(...outlook.worth)).toBeGreaterThan(0.5)
+  expect(
+    tokens - outlook.speed * time + next.reduce((sum, chance, i) => sum + chance * outlook.worth[i], 0),
+  ).toBeCloseTo(0, 9)
+})
+
 test('is never worth less than the published comb, nor than no masks', () => {
   const unit = fc.double({ min: 0.01, max: 0.9, noNaN: true })
   fc.assert(

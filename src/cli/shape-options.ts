@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { NewShape } from '../../training/index.ts'
-import { integer } from '../options.ts'
+import type { NewShape } from '../training/index.ts'
+import { integer } from './options.ts'
 
 /** The flags that give the shape of a new model. */
 export interface ShapeFlags {
@@ -34,18 +34,6 @@ export function shapeOf(flags: ShapeFlags, contextLength: number): NewShape {
     contextLength,
     tiedEmbeddings: !flags.untied,
   }
-}
-
-/** The first flag of `wanted` (those of the shape unless given) that one of `sources` gave: "--width". */
-export function flagGiven(
-  command: Command,
-  wanted: readonly string[] = names,
-  sources: readonly (string | undefined)[] = ['cli'],
-): string | undefined {
-  const given = ({ name }: { name: string }) => sources.includes(command.getOptionValueSource(name))
-  return command.options
-    .map((option) => ({ name: option.attributeName(), flag: option.long! }))
-    .find((option) => wanted.includes(option.name) && given(option))?.flag
 }
 
 export const shapeFlagNames: readonly string[] = names
